@@ -1,0 +1,1 @@
+//! The nouns that every Portcullis layer shares: identity, refusal, request context, observer, clock.

@@ -1,0 +1,1 @@
+//! Keyed coalescing of one asynchronous need: many callers, one call.

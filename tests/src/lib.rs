@@ -1,0 +1,1 @@
+//! Scenarios that cross crates live in `tests/tests`, a theme a file.

@@ -1,1 +1,38 @@
-//! The nouns that every Portcullis layer shares: identity, refusal, request context, observer, clock.
+//! The nouns that every Portcullis layer shares.
+//!
+//! Layers do not know their neighbours: what two of them say to each other is said in the words of
+//! this crate. It does no I/O and needs no runtime.
+//!
+//! | noun | what it is |
+//! |---|---|
+//! | [`Identity`], [`Provenance`] | who was authenticated, and how we know |
+//! | [`Refusal`], [`Protocol`] | one refused request as data, answered as HTTP problem or as gRPC trailers |
+//! | [`ResponseBody`] | the inner body, or our own bytes |
+//! | [`RequestContext`], [`RequestExt`] | what one request shares between its layers |
+//! | [`Observer`] | the one hook that every layer reports to |
+//! | [`Admission`] | the gate before dear work for an unproven caller |
+//! | [`Clock`], [`UnixTime`] | time, owned by tests |
+//! | [`ClientIp`] | the caller's address behind trusted proxies |
+//! | [`Backoff`], [`Ttl`] | delays between attempts, and lifetimes with jitter |
+//! | [`Secret`] | bytes that no log can show |
+//! | [`ConfigError`] | every problem of a configuration at once |
+
+mod admission;
+mod body;
+mod clock;
+mod context;
+mod head;
+mod identity;
+mod observer;
+mod refusal;
+mod scopes;
+
+pub use admission::{Admission, Work};
+pub use body::ResponseBody;
+pub use clock::{Clock, SystemClock, UnixTime};
+pub use context::{RequestContext, RequestExt};
+pub use head::Head;
+pub use identity::{ClaimsError, Identity, IdentityParts, OutageCause, Provenance};
+pub use observer::{KeysEvent, KeysOutcome, Observer, VerdictEvent, VerdictOutcome};
+pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
+pub use scopes::{BadScope, Scopes};

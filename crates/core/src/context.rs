@@ -1,0 +1,209 @@
+//! What one request shares between its layers.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use http::{Extensions, Request, request};
+
+use crate::Identity;
+
+/// One object per request, shared by every layer that needs it.
+///
+/// The outermost layer that needs it inserts it ([`ensure`](RequestContext::ensure)); the others find
+/// it. Its slots are bound late: an inner layer fills them, an outer one reads them when the answer
+/// comes back, so the order of layers cannot lose the caller. Each slot is filled once.
+#[derive(Clone)]
+pub struct RequestContext(Arc<Slots>);
+
+struct Slots {
+    arrived: Instant,
+    identity: OnceLock<Identity>,
+    verdict: OnceLock<&'static str>,
+    route: OnceLock<Arc<str>>,
+}
+
+// === impl RequestContext ===
+
+impl RequestContext {
+    /// A context of a request that arrived at `arrived`.
+    #[must_use]
+    pub fn new(arrived: Instant) -> Self {
+        Self(Arc::new(Slots {
+            arrived,
+            identity: OnceLock::new(),
+            verdict: OnceLock::new(),
+            route: OnceLock::new(),
+        }))
+    }
+
+    /// The context in `extensions`, if an outer layer put one there.
+    #[must_use]
+    pub fn find(extensions: &Extensions) -> Option<&Self> {
+        extensions.get()
+    }
+
+    /// The context in `extensions`, inserted if there is none.
+    pub fn ensure(extensions: &mut Extensions, arrived: impl FnOnce() -> Instant) -> &mut Self {
+        extensions.get_or_insert_with(|| Self::new(arrived()))
+    }
+
+    /// When the request arrived at the outermost layer.
+    #[must_use]
+    pub fn arrived(&self) -> Instant {
+        self.0.arrived
+    }
+
+    /// The caller, once an inner layer has verified one.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.0.identity.get()
+    }
+
+    /// The stable reason label of the verdict, once there is one.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&'static str> {
+        self.0.verdict.get().copied()
+    }
+
+    /// The matched route pattern, once somebody has matched it.
+    #[must_use]
+    pub fn route(&self) -> Option<&str> {
+        self.0.route.get().map(|route| &**route)
+    }
+
+    /// Fills the caller; says whether the slot was free.
+    pub fn set_identity(&self, identity: Identity) -> bool {
+        self.0.identity.set(identity).is_ok()
+    }
+
+    /// Fills the reason label of the verdict; says whether the slot was free.
+    pub fn set_verdict(&self, reason: &'static str) -> bool {
+        self.0.verdict.set(reason).is_ok()
+    }
+
+    /// Fills the matched route pattern (`/users/{id}`, never a raw path); says whether the slot was free.
+    pub fn set_route(&self, route: Arc<str>) -> bool {
+        self.0.route.set(route).is_ok()
+    }
+}
+
+impl fmt::Debug for RequestContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestContext")
+            .field("identity", &self.identity())
+            .field("verdict", &self.verdict())
+            .field("route", &self.route())
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Identity ===
+
+impl Identity {
+    /// Attaches the caller to a request: to its [`RequestContext`] if it has one with room, else as an
+    /// extension of its own (one insert is all that authentication costs a request).
+    pub fn attach(self, extensions: &mut Extensions) {
+        let direct = match RequestContext::find(extensions) {
+            Some(context) => {
+                let free = context.set_identity(self.clone());
+                (!free).then_some(self)
+            }
+            None => Some(self),
+        };
+        if let Some(identity) = direct {
+            extensions.insert(identity);
+        }
+    }
+
+    /// The caller that was attached last, so that an inner auth layer outranks an outer one.
+    #[must_use]
+    pub fn of(extensions: &Extensions) -> Option<&Self> {
+        extensions
+            .get::<Self>()
+            .or_else(|| RequestContext::find(extensions).and_then(RequestContext::identity))
+    }
+}
+
+/// Reads what the layers attached, from a request, its parts, or its extensions (so from a
+/// `tonic::Request` too).
+pub trait RequestExt {
+    /// The extensions.
+    fn shared(&self) -> &Extensions;
+
+    /// The caller, if one was authenticated.
+    fn identity(&self) -> Option<&Identity> {
+        Identity::of(self.shared())
+    }
+
+    /// The shared context, if a layer inserted one.
+    fn request_context(&self) -> Option<&RequestContext> {
+        RequestContext::find(self.shared())
+    }
+}
+
+impl RequestExt for Extensions {
+    fn shared(&self) -> &Extensions {
+        self
+    }
+}
+
+impl RequestExt for request::Parts {
+    fn shared(&self) -> &Extensions {
+        &self.extensions
+    }
+}
+
+impl<B> RequestExt for Request<B> {
+    fn shared(&self) -> &Extensions {
+        self.extensions()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{IdentityParts, Provenance};
+
+    fn identity(issuer: &str) -> Identity {
+        Identity::new(IdentityParts::new(issuer), Provenance::Fresh)
+    }
+
+    #[test]
+    fn without_a_context_the_identity_is_an_extension_of_its_own() {
+        let mut request = Request::new(());
+        identity("a").attach(request.extensions_mut());
+        assert_eq!(request.identity().unwrap().issuer(), "a");
+        assert!(request.request_context().is_none());
+    }
+
+    #[test]
+    fn an_outer_layer_reads_what_an_inner_one_filled() {
+        let mut request = Request::new(());
+        let outer = RequestContext::ensure(request.extensions_mut(), Instant::now).clone();
+        identity("a").attach(request.extensions_mut());
+        assert_eq!(outer.identity().unwrap().issuer(), "a");
+        assert!(
+            request.extensions().get::<Identity>().is_none(),
+            "one insert is enough"
+        );
+    }
+
+    #[test]
+    fn the_innermost_identity_is_the_one_that_handlers_see() {
+        let mut request = Request::new(());
+        let outer = RequestContext::ensure(request.extensions_mut(), Instant::now).clone();
+        identity("outer").attach(request.extensions_mut());
+        identity("inner").attach(request.extensions_mut());
+        assert_eq!(request.identity().unwrap().issuer(), "inner");
+        assert_eq!(outer.identity().unwrap().issuer(), "outer");
+    }
+
+    #[test]
+    fn ensure_keeps_the_first_arrival() {
+        let mut extensions = Extensions::new();
+        let first = RequestContext::ensure(&mut extensions, Instant::now).arrived();
+        let again = RequestContext::ensure(&mut extensions, || unreachable!("found")).arrived();
+        assert_eq!(first, again);
+    }
+}

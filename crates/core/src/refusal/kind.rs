@@ -1,0 +1,75 @@
+//! The kinds of refusal, and the status that each has in HTTP and in gRPC.
+
+use http::StatusCode;
+
+/// The kind of a refusal. It alone decides the status.
+///
+/// | kind | HTTP | gRPC | challenge |
+/// |---|---|---|---|
+/// | `BadRequest` | 400 | 3 INVALID_ARGUMENT: a fresh token will not help | yes |
+/// | `Unauthenticated` | 401 | 16 UNAUTHENTICATED | yes |
+/// | `Forbidden` | 403 | 7 PERMISSION_DENIED | yes |
+/// | `NotFound` | 404 | 12 UNIMPLEMENTED | no |
+/// | `TooManyRequests` | 429 | 8 RESOURCE_EXHAUSTED | no |
+/// | `Internal` | 500 | 13 INTERNAL | no |
+/// | `BadGateway` | 502 | 14 UNAVAILABLE | no |
+/// | `Unavailable` | 503 | 14 UNAVAILABLE | no |
+/// | `GatewayTimeout` | 504 | 4 DEADLINE_EXCEEDED | no |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the table above")]
+pub enum RefusalKind {
+    BadRequest,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Internal,
+    BadGateway,
+    Unavailable,
+    GatewayTimeout,
+}
+
+// === impl RefusalKind ===
+
+impl RefusalKind {
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::BadGateway => StatusCode::BAD_GATEWAY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The gRPC status code.
+    #[must_use]
+    pub const fn grpc_code(self) -> u16 {
+        match self {
+            Self::BadRequest => 3,
+            Self::GatewayTimeout => 4,
+            Self::Forbidden => 7,
+            Self::TooManyRequests => 8,
+            Self::NotFound => 12,
+            Self::Internal => 13,
+            Self::BadGateway | Self::Unavailable => 14,
+            Self::Unauthenticated => 16,
+        }
+    }
+
+    /// Whether an answer of this kind may carry a challenge.
+    #[must_use]
+    pub const fn may_challenge(self) -> bool {
+        matches!(
+            self,
+            Self::BadRequest | Self::Unauthenticated | Self::Forbidden
+        )
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask bench NAME`: a benchmark from `benches/`, which is a workspace of its own.
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Runs a benchmark with its arguments; lists them all when none is named.
+pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<(), String> {
+    let ours = Workspace::ours()?;
+    let folder = ours.root.join("benches");
+    if !folder.join("Cargo.toml").is_file() {
+        return Err("there are no benchmarks yet: benches/Cargo.toml is missing".to_owned());
+    }
+    let benches = Workspace::at(&folder)?;
+    let names: Vec<&str> = benches
+        .packages
+        .iter()
+        .flat_map(|package| &package.binaries)
+        .map(String::as_str)
+        .collect();
+    let listed = || {
+        names
+            .iter()
+            .map(|name| format!("  {name}\n"))
+            .collect::<String>()
+    };
+    match name {
+        None => {
+            print!(
+                "Benchmarks, each run with `cargo xtask bench NAME`:\n{}",
+                listed()
+            );
+            Ok(())
+        }
+        Some(name) if names.contains(&name) => {
+            let mut bench = process::cargo(&ours.root);
+            bench
+                .args([
+                    "run",
+                    "--release",
+                    "--manifest-path",
+                    "benches/Cargo.toml",
+                    "--bin",
+                    name,
+                    "--",
+                ])
+                .args(args);
+            process::run(&mut bench)
+        }
+        Some(name) => Err(format!(
+            "there is no benchmark `{name}`; these are:\n{}",
+            listed().trim_end()
+        )),
+    }
+}

@@ -1,0 +1,130 @@
+//! Dependency budgets: how much a user takes on with each crate, and what must never come along.
+
+use crate::steps::Ended;
+use crate::tree::Tree;
+use crate::workspace::{Package, Workspace};
+
+/// What a crate may depend on.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    package: &'static str,
+    /// The number of different packages in its default build on Linux, build-time ones (proc macros) included.
+    most: usize,
+    /// What must not be in its tree, with any feature, for any target.
+    never: &'static [&'static str],
+}
+
+/// Layers talk to the world through traits: no server, no client library, no store.
+const LAYER: &[&str] = &[
+    "axum",
+    "tonic",
+    "redis",
+    "reqwest",
+    "openssl",
+    "openssl-sys",
+    "native-tls",
+];
+/// TLS is rustls everywhere.
+const RUSTLS_ONLY: &[&str] = &["openssl", "openssl-sys", "native-tls"];
+
+/// Every crate that is published has its line here.
+const BUDGETS: &[Budget] = &[
+    Budget {
+        package: "portcullis",
+        most: 80,
+        never: RUSTLS_ONLY,
+    },
+    Budget {
+        package: "portcullis-auth",
+        most: 80,
+        never: LAYER,
+    },
+    Budget {
+        package: "portcullis-core",
+        most: 30,
+        never: LAYER,
+    },
+    Budget {
+        package: "portcullis-gateway",
+        most: 180,
+        never: RUSTLS_ONLY,
+    },
+    Budget {
+        package: "portcullis-single-flight",
+        most: 20,
+        never: LAYER,
+    },
+    Budget {
+        package: "portcullis-testing",
+        most: 110,
+        never: RUSTLS_ONLY,
+    },
+];
+
+/// The platform whose tree is counted, so that the number is the same wherever it is counted.
+const COUNTED_ON: &str = "x86_64-unknown-linux-gnu";
+
+/// Holds every published crate to its budget.
+pub(crate) fn check(workspace: &Workspace, packages: &[&Package]) -> Result<Ended, String> {
+    let mut wrong = Vec::new();
+    for package in packages.iter().filter(|package| package.public) {
+        let Some(budget) = BUDGETS.iter().find(|budget| budget.package == package.name) else {
+            wrong.push(format!(
+                "{} has no budget: give it a line in xtask/src/budgets.rs",
+                package.name
+            ));
+            continue;
+        };
+        let counted = Tree::of(workspace, &package.name, &["--target", COUNTED_ON])?;
+        let whole = Tree::of(
+            workspace,
+            &package.name,
+            &["--target", "all", "--all-features"],
+        )?;
+        println!(
+            "{:<26} {:>4} of {:>4} dependencies",
+            package.name,
+            counted.dependencies(),
+            budget.most
+        );
+        wrong.extend(budget.overdrawn(&counted));
+        wrong.extend(budget.broken(&whole));
+    }
+    if wrong.is_empty() {
+        Ok(Ended::Ok)
+    } else {
+        Err(wrong.join("\n"))
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    fn overdrawn(&self, tree: &Tree) -> Option<String> {
+        let has = tree.dependencies();
+        (has > self.most).then(|| {
+            let weights = tree.weights();
+            let heaviest: Vec<_> = weights
+                .iter()
+                .take(5)
+                .map(|(name, weight)| format!("{name} ({weight})"))
+                .collect();
+            let most = self.most;
+            format!(
+                "{} has {has} dependencies, its budget is {most}; the heaviest: {}",
+                self.package,
+                heaviest.join(", ")
+            )
+        })
+    }
+
+    fn broken(&self, tree: &Tree) -> impl Iterator<Item = String> {
+        self.never.iter().filter_map(|never| {
+            let way = tree.way_to(never)?.join(" → ");
+            Some(format!(
+                "{} must not depend on {never}, which came with {way}",
+                self.package
+            ))
+        })
+    }
+}

@@ -1,1 +1,10 @@
 //! A tower layer that verifies access tokens and stays right while the identity provider is broken.
+
+pub mod key;
+mod reason;
+mod verdict;
+mod verifier;
+
+pub use reason::Reason;
+pub use verdict::{Held, Outage, Verdict};
+pub use verifier::{Attempt, Gate, Verifier};

@@ -94,17 +94,22 @@ pub(crate) fn ensure() -> Result<Ended, String> {
         .err()
         .map(|error| format!("\n{error}"))
         .unwrap_or_default();
-    Err(format!("missing:\n{}{tried}", still.join("\n")))
+    Err(format!(
+        "something is missing:\n{}{tried}",
+        still.join("\n")
+    ))
 }
 
 fn install(manager: Manager, packages: &[&str]) -> Result<(), String> {
     let rights = manager
         .rights()
         .ok_or("installing needs root, or a sudo that asks for no password")?;
-    manager
-        .install(packages)
-        .iter()
-        .try_for_each(|line| process::run(&mut rights.command(line)))
+    // The last command decides: one broken package list must not keep the packages of the others away.
+    let mut last = Ok(());
+    for line in manager.install(packages) {
+        last = process::run(&mut rights.command(&line));
+    }
+    last
 }
 
 // === impl Need ===

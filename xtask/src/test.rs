@@ -106,7 +106,8 @@ pub(crate) fn counted(
     match ended {
         Ok(()) if counted.failed == 0 => Ok(Ended::Said(counted.to_string())),
         // A runner that names failures and still ends well is not to be trusted.
-        Ok(()) => Err(counted.to_string()),
-        Err(error) => Err(format!("{counted}\n{error}")),
+        Ok(()) => Err(format!("{counted}; the runner says that it ended well")),
+        // Never the counts alone on a line: that is the closing line's, and there is one.
+        Err(error) => Err(format!("{counted}; {error}")),
     }
 }

@@ -110,6 +110,11 @@ mod tests {
     }
 
     #[test]
+    fn help_names_the_steps_in_their_order() {
+        assert!(HELP.contains(&crate::ci::STEPS.join(", ")));
+    }
+
+    #[test]
     fn packages_are_collected_in_every_spelling() {
         assert_eq!(
             line("test -p core -pauth --package portcullis --package=xtask"),

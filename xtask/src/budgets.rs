@@ -128,3 +128,61 @@ impl Budget {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const TREE: &str =
+        "0portcullis-x v0.1.0\n1hyper-tls v1.0.0\n2native-tls v0.2.0\n1bytes v1.0.0\n";
+
+    fn budget(most: usize) -> Budget {
+        Budget {
+            package: "portcullis-x",
+            most,
+            never: RUSTLS_ONLY,
+        }
+    }
+
+    #[test]
+    fn a_budget_holds_at_its_bound_and_no_further() {
+        let tree = Tree::read(TREE).unwrap();
+        assert_eq!(budget(3).overdrawn(&tree), None);
+        let said = budget(2).overdrawn(&tree).unwrap();
+        assert_eq!(
+            said,
+            "portcullis-x has 3 dependencies, its budget is 2; the heaviest: hyper-tls (2), bytes (1)"
+        );
+    }
+
+    #[test]
+    fn what_must_not_come_along_is_named_with_its_way() {
+        let tree = Tree::read(TREE).unwrap();
+        let said: Vec<_> = budget(9).broken(&tree).collect();
+        assert_eq!(
+            said,
+            [
+                "portcullis-x must not depend on native-tls, which came with portcullis-x → hyper-tls → native-tls"
+            ]
+        );
+    }
+
+    #[test]
+    fn each_crate_has_one_budget_and_every_layer_the_whole_list() {
+        let names: BTreeSet<_> = BUDGETS.iter().map(|budget| budget.package).collect();
+        assert_eq!(names.len(), BUDGETS.len());
+        for layer in [
+            "portcullis-auth",
+            "portcullis-core",
+            "portcullis-single-flight",
+        ] {
+            let budget = BUDGETS
+                .iter()
+                .find(|budget| budget.package == layer)
+                .unwrap();
+            assert_eq!(budget.never, LAYER, "{layer}");
+        }
+    }
+}

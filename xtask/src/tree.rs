@@ -37,7 +37,7 @@ impl Tree {
         Self::read(&process::capture(&mut tree)?)
     }
 
-    fn read(text: &str) -> Result<Self, String> {
+    pub(crate) fn read(text: &str) -> Result<Self, String> {
         let lines: Option<Vec<Line>> = text
             .lines()
             .filter(|line| !line.trim().is_empty())

@@ -31,17 +31,17 @@ const RUSTLS_ONLY: &[&str] = &["openssl", "openssl-sys", "native-tls"];
 const BUDGETS: &[Budget] = &[
     Budget {
         package: "portcullis",
-        most: 80,
+        most: 115,
         never: RUSTLS_ONLY,
     },
     Budget {
         package: "portcullis-auth",
-        most: 80,
+        most: 110,
         never: LAYER,
     },
     Budget {
         package: "portcullis-core",
-        most: 30,
+        most: 25,
         never: LAYER,
     },
     Budget {
@@ -56,7 +56,7 @@ const BUDGETS: &[Budget] = &[
     },
     Budget {
         package: "portcullis-testing",
-        most: 110,
+        most: 45,
         never: RUSTLS_ONLY,
     },
 ];

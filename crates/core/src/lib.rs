@@ -18,21 +18,38 @@
 //! | [`ConfigError`] | every problem of a configuration at once |
 
 mod admission;
+mod backoff;
 mod body;
+mod client_ip;
 mod clock;
+mod config_error;
 mod context;
 mod head;
 mod identity;
 mod observer;
+mod random;
 mod refusal;
 mod scopes;
+mod secret;
+mod ttl;
 
 pub use admission::{Admission, Work};
+pub use backoff::{Backoff, Delays, Jitter};
 pub use body::ResponseBody;
+pub use client_ip::{AddressFallback, AddressSource, ClientAddress, ClientIp, ClientKey, ProxyHeader};
 pub use clock::{Clock, SystemClock, UnixTime};
+pub use config_error::{ConfigError, ConfigProblem, Problems};
 pub use context::{RequestContext, RequestExt};
 pub use head::Head;
 pub use identity::{ClaimsError, Identity, IdentityParts, OutageCause, Provenance};
 pub use observer::{KeysEvent, KeysOutcome, Observer, VerdictEvent, VerdictOutcome};
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};
+pub use secret::Secret;
+pub use ttl::{RefreshAhead, Ttl};
+
+/// Entry points for fuzzing the parsers of untrusted bytes.
+#[doc(hidden)]
+pub mod fuzz {
+    pub use crate::client_ip::fuzz_client_ip;
+}

@@ -36,7 +36,9 @@ mod ttl;
 pub use admission::{Admission, Work};
 pub use backoff::{Backoff, Delays, Jitter};
 pub use body::ResponseBody;
-pub use client_ip::{AddressFallback, AddressSource, ClientAddress, ClientIp, ClientKey, ProxyHeader};
+pub use client_ip::{
+    AddressFallback, AddressSource, ClientAddress, ClientIp, ClientKey, ProxyHeader,
+};
 pub use clock::{Clock, SystemClock, UnixTime};
 pub use config_error::{ConfigError, ConfigProblem, Problems};
 pub use context::{RequestContext, RequestExt};

@@ -75,8 +75,8 @@ pub use self::{
 /// | anything else, a zone (`fe80::1%eth0`), more than 512 bytes | malformed or too long | the same |
 ///
 /// Ports are dropped. IPv4 addresses mapped into IPv6 become IPv4 everywhere: in the header, of the
-/// peer, and in the list of networks. At most [`ClientIp::MAX_HOPS`] elements are looked at, and nothing is
-/// allocated.
+/// peer, and in the list of networks. At most [`MAX_HOPS`](ClientIp::MAX_HOPS) elements are looked
+/// at, and nothing is allocated.
 ///
 /// # Examples
 /// ```

@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod fuzz;
+mod jose;
 pub mod key;
 mod reason;
 mod verdict;

@@ -58,6 +58,8 @@ mod material;
 mod pem;
 mod roca;
 mod table;
+#[cfg(test)]
+mod tests;
 mod verifying;
 
 pub use self::algorithm::{Algorithm, Family, UnknownAlgorithm};

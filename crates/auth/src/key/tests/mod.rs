@@ -1,0 +1,9 @@
+//! What no single file of the module shows alone: keys made and signed with elsewhere, published
+//! vectors, every row of the refusal tables.
+
+mod kit;
+mod loading;
+mod pem_der;
+mod sets;
+mod signatures;
+mod vectors;

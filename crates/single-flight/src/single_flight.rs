@@ -1,0 +1,261 @@
+use std::borrow::Borrow;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::hash::Hash;
+use std::pin::Pin;
+use std::task::Poll;
+
+use crate::error::FlightError;
+use crate::flight::Outcome;
+use crate::limits::Limits;
+use crate::sync::Arc;
+use crate::table::{Boarding, Lead, Table};
+use crate::task;
+use crate::ticket::{Ticket, wait_seated};
+use crate::work::Work;
+
+/// The flights under way, one per key: many callers, one call.
+///
+/// See the [crate documentation](crate) for what is promised.
+///
+/// # Clone
+///
+/// Clones share the flights and the limits. Dropping the last of them does not stop what is
+/// under way: each flight ends with its work, or at its deadline.
+pub struct SingleFlight<K, T, E> {
+    table: Arc<Table<K, T, E>>,
+}
+
+/// The part a caller plays in a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It started the flight.
+    Leader,
+    /// It found the flight under way.
+    Waiter,
+}
+
+// === impl SingleFlight ===
+
+impl<K, T, E> SingleFlight<K, T, E> {
+    /// An empty table with the default [`Limits`].
+    pub fn new() -> Self {
+        Self::with_limits(Limits::new())
+    }
+
+    /// An empty table with the given limits.
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            table: Arc::new(Table::new(limits)),
+        }
+    }
+
+    /// The limits this table was made with.
+    pub fn limits(&self) -> Limits {
+        self.table.limits
+    }
+
+    /// The number of flights under way.
+    pub fn in_flight(&self) -> usize {
+        self.table.len()
+    }
+}
+
+impl<K, T, E> SingleFlight<K, T, E>
+where
+    K: Hash + Eq + Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// Joins the flight of `key`, or starts one with `work`.
+    ///
+    /// Nothing happens before the first poll. Then, if no flight has this key, `work` is called
+    /// and polled once on the spot: ready work costs neither a task nor a timer. Work that is
+    /// not ready moves into a task of its own at once, with the deadline of the
+    /// [`Limits`], and this caller waits for it like any other. If a flight is under way, `work`
+    /// is dropped uncalled.
+    ///
+    /// Having moved, the work no longer sees the caller's task-locals or tracing span; give it
+    /// what it needs. Work that asks for its own key waits for itself, until the deadline.
+    ///
+    /// # Errors
+    ///
+    /// See [`FlightError`]: the reasons a flight brings nothing are shared by everybody aboard,
+    /// those of a full table or a missing runtime concern this caller.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future never stops the work nor delays anybody: the flight goes on, and its
+    /// outcome reaches whoever is aboard, or comes aboard, by then. A dropped waiter frees its
+    /// place.
+    ///
+    /// # Panics
+    ///
+    /// Panics of the work never reach a caller. Those of `K::hash`, `K::eq`, `T::clone` and of
+    /// the drop of an unused `work` reach the one caller they run for, and nobody else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_single_flight::SingleFlight;
+    ///
+    /// let flights = SingleFlight::<&str, u32, std::io::Error>::new();
+    /// let fetch = || async {
+    ///     tokio::task::yield_now().await;
+    ///     Ok(7)
+    /// };
+    /// let (a, b) = tokio::join!(flights.run("keys", fetch), flights.run("keys", fetch));
+    /// assert_eq!((a.unwrap(), b.unwrap()), (7, 7)); // one call made
+    /// # }
+    /// ```
+    pub fn run<F, Fut>(
+        &self,
+        key: K,
+        work: F,
+    ) -> impl Future<Output = Result<T, FlightError<E>>> + Send + use<K, T, E, F, Fut>
+    where
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let run = self.run_with_role(key, work);
+        async move { run.await.1 }
+    }
+
+    /// Does what [`run`](Self::run) does, and tells which part this caller played.
+    ///
+    /// A caller refused for [`TooManyFlights`](FlightError::TooManyFlights) would have led.
+    pub fn run_with_role<F, Fut>(
+        &self,
+        key: K,
+        work: F,
+    ) -> impl Future<Output = (Role, Result<T, FlightError<E>>)> + Send + use<K, T, E, F, Fut>
+    where
+        F: FnOnce() -> Fut + Send,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let table = Arc::clone(&self.table);
+        async move {
+            match Table::board(table, key) {
+                Err(refused) => (Role::Leader, Err(refused)),
+                Ok(Boarding::Lead(lead)) => (Role::Leader, take_off(lead, work).await),
+                Ok(Boarding::Join(table, flight)) => {
+                    drop(work);
+                    (Role::Waiter, wait_seated(&table, flight).await)
+                }
+            }
+        }
+    }
+
+    /// Sees to it that `key` has a flight, and returns without waiting.
+    ///
+    /// If there is none, a task is spawned that calls `work` and drives it with the deadline of
+    /// the [`Limits`]; the caller runs none of it. The [`Ticket`] tells which it was, and may be
+    /// waited for or dropped. [`run`](Self::run) joins a flight started here, and the reverse.
+    ///
+    /// # Errors
+    ///
+    /// [`FlightError::TooManyFlights`], or [`FlightError::NoRuntime`] outside a Tokio runtime
+    /// with timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use portcullis_single_flight::{Role, SingleFlight};
+    ///
+    /// let flights = SingleFlight::<&str, u32, std::io::Error>::new();
+    /// let started = flights.spawn_if_absent("keys", || async { Ok(7) }).unwrap();
+    /// let found = flights.spawn_if_absent("keys", || async { Ok(8) }).unwrap();
+    /// assert_eq!((started.role(), found.role()), (Role::Leader, Role::Waiter));
+    /// assert_eq!(found.wait().await.unwrap(), 7);
+    /// # }
+    /// ```
+    pub fn spawn_if_absent<F, Fut>(
+        &self,
+        key: K,
+        work: F,
+    ) -> Result<Ticket<K, T, E>, FlightError<E>>
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        match Table::board(Arc::clone(&self.table), key)? {
+            Boarding::Lead(lead) => {
+                let table = Arc::clone(lead.table());
+                let flight = task::detach(lead, Work::later(work))?;
+                Ok(Ticket::new(table, flight, Role::Leader))
+            }
+            Boarding::Join(table, flight) => Ok(Ticket::new(table, flight, Role::Waiter)),
+        }
+    }
+
+    /// The flight of `key`, if one is under way; starts none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use portcullis_single_flight::SingleFlight;
+    ///
+    /// let flights = SingleFlight::<String, u32, std::io::Error>::new();
+    /// assert!(flights.join("keys").is_none());
+    /// ```
+    pub fn join<Q>(&self, key: &Q) -> Option<Ticket<K, T, E>>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let flight = self.table.find(key)?;
+        Some(Ticket::new(Arc::clone(&self.table), flight, Role::Waiter))
+    }
+}
+
+/// Polls the work once where we stand; if it is not ready, sends it off and waits.
+///
+/// There is no await between the two, so the leader cannot be cancelled, or left unpolled, with
+/// the work in its hands.
+async fn take_off<K, T, E, F, Fut>(lead: Lead<K, T, E>, work: F) -> Outcome<T, E>
+where
+    K: Send + Sync + 'static,
+    T: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let Some(mut work) = Work::create(work) else {
+        return lead.land_here(Err(FlightError::Panicked));
+    };
+    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut work).poll(cx))).await;
+    if let Poll::Ready(outcome) = polled {
+        work.discard();
+        return lead.land_here(outcome);
+    }
+    let table = Arc::clone(lead.table());
+    let flight = task::detach(lead, work)?;
+    task::wait(&table, &flight).await
+}
+
+// Written out, for a derive would ask for `Clone` of all three.
+impl<K, T, E> Clone for SingleFlight<K, T, E> {
+    fn clone(&self) -> Self {
+        Self {
+            table: Arc::clone(&self.table),
+        }
+    }
+}
+
+impl<K, T, E> Default for SingleFlight<K, T, E> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// Neither keys nor values: both may be secret.
+impl<K, T, E> fmt::Debug for SingleFlight<K, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SingleFlight")
+            .field("limits", &self.limits())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+//! What a call allocates, counted.
+
+mod common;
+
+use std::future::{Future, pending, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use common::Flights;
+use tokio_test::{assert_pending, task};
+
+fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn a_caller_alone_with_ready_work_allocates_twice() {
+    let flights = Flights::new();
+    // The first call makes room in the table.
+    assert!(poll_once(flights.run("k", || ready(Ok(1)))).is_ready());
+    let counted = allocation_counter::measure(|| {
+        let outcome = poll_once(flights.run("k", || ready(Ok(1))));
+        assert!(matches!(outcome, Poll::Ready(Ok(1))));
+    });
+    assert_eq!(counted.count_total, 2, "{counted:?}");
+    assert_eq!(counted.count_current, 0, "{counted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_allocates_nothing() {
+    let flights = Flights::new();
+    let mut leader = task::spawn(flights.run("k", pending));
+    assert_pending!(leader.poll());
+    let counted = allocation_counter::measure(|| {
+        let outcome = poll_once(flights.run("k", || ready(Ok(1))));
+        assert!(outcome.is_pending());
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_allocates_nothing() {
+    let limits = portcullis_single_flight::Limits::new()
+        .with_max_flights(std::num::NonZeroUsize::MIN)
+        .with_max_waiters(std::num::NonZeroUsize::MIN);
+    let flights = Flights::with_limits(limits);
+    let mut leader = task::spawn(flights.run("k", pending));
+    assert_pending!(leader.poll());
+    let mut waiter = task::spawn(flights.run("k", pending));
+    assert_pending!(waiter.poll());
+    let counted = allocation_counter::measure(|| {
+        for key in ["k", "another"] {
+            let outcome = poll_once(flights.run(key, || ready(Ok(1))));
+            assert!(matches!(outcome, Poll::Ready(Err(_))));
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}

@@ -1,0 +1,145 @@
+//! The hand-over under every interleaving: the real table and flights on loom's primitives.
+//!
+//! `RUSTFLAGS="--cfg portcullis_loom" cargo test -p portcullis-single-flight --release --test loom`
+#![cfg(portcullis_loom)]
+#![allow(dead_code, missing_docs, unreachable_pub)] // the modules are included, not linked
+#![allow(clippy::unwrap_used)] // unwrap in a test is an assertion
+
+#[path = "../src/error.rs"]
+mod error;
+#[path = "../src/flight.rs"]
+mod flight;
+#[path = "../src/limits.rs"]
+mod limits;
+#[path = "../src/sync.rs"]
+mod sync;
+#[path = "../src/table.rs"]
+mod table;
+
+use std::num::NonZeroUsize;
+
+use loom::future::block_on;
+use loom::thread;
+
+use error::FlightError;
+use flight::{Flight, Outcome, Seat};
+use limits::Limits;
+use sync::Arc;
+use table::{Boarding, Lead, Table};
+
+type Flights = Arc<Table<u8, u32, ()>>;
+
+fn flights() -> Flights {
+    Arc::new(Table::new(Limits::new()))
+}
+
+fn board(flights: &Flights) -> Boarding<u8, u32, ()> {
+    Table::board(Arc::clone(flights), 1).unwrap()
+}
+
+fn lead(flights: &Flights) -> Lead<u8, u32, ()> {
+    match board(flights) {
+        Boarding::Lead(lead) => lead,
+        Boarding::Join(..) => panic!("the key is free"),
+    }
+}
+
+/// Waits as a waiter does; blocks for ever, which loom reports, if the wake-up is lost.
+fn wait(flight: Arc<Flight<u8, u32, ()>>) -> Outcome<u32, ()> {
+    let seat = Seat::take(flight, NonZeroUsize::MIN).unwrap();
+    block_on(seat.flight().landed()).clone()
+}
+
+#[test]
+fn a_caller_who_joins_while_the_flight_lands_is_told_or_leads() {
+    loom::model(|| {
+        let flights = flights();
+        let lead = lead(&flights);
+        let other = Arc::clone(&flights);
+        let caller = thread::spawn(move || match board(&other) {
+            Boarding::Join(_, flight) => assert!(matches!(wait(flight), Ok(1))),
+            Boarding::Lead(lead) => assert!(matches!(lead.land_here(Ok(2)), Ok(2))),
+        });
+        assert!(matches!(lead.land_here(Ok(1)), Ok(1)));
+        caller.join().unwrap();
+        assert_eq!(flights.len(), 0);
+    });
+}
+
+#[test]
+fn a_dropped_duty_tells_whoever_joined() {
+    loom::model(|| {
+        let flights = flights();
+        let lead = lead(&flights);
+        let other = Arc::clone(&flights);
+        let caller = thread::spawn(move || match board(&other) {
+            Boarding::Join(_, flight) => {
+                assert!(matches!(wait(flight), Err(FlightError::Aborted)));
+            }
+            Boarding::Lead(lead) => lead.land(Ok(2)),
+        });
+        drop(lead);
+        caller.join().unwrap();
+        assert_eq!(flights.len(), 0);
+    });
+}
+
+#[test]
+fn work_and_deadline_landing_together_tell_one_outcome() {
+    loom::model(|| {
+        let flights = flights();
+        let lead = lead(&flights);
+        let Boarding::Join(_, flight) = board(&flights) else {
+            panic!("the key is taken");
+        };
+        let (watchdog, watched) = (Arc::clone(&flights), Arc::clone(&flight));
+        let overdue = thread::spawn(move || {
+            watchdog.land(&watched, Err(FlightError::Deadline));
+            block_on(watched.landed()).clone()
+        });
+        let led = lead.land_here(Ok(1));
+        let waited = wait(flight);
+        let overdue = overdue.join().unwrap();
+        assert_eq!(led.is_ok(), waited.is_ok());
+        assert_eq!(led.is_ok(), overdue.is_ok());
+        assert_eq!(flights.len(), 0);
+    });
+}
+
+#[test]
+fn a_late_landing_leaves_the_next_flight_of_the_key_alone() {
+    loom::model(|| {
+        let flights = flights();
+        let late = lead(&flights);
+        let Boarding::Join(_, flight) = board(&flights) else {
+            panic!("the key is taken");
+        };
+        flights.land(&flight, Err(FlightError::Deadline));
+        let landing = thread::spawn(move || late.land(Ok(1)));
+        let next = lead(&flights);
+        landing.join().unwrap();
+        assert_eq!(flights.len(), 1);
+        assert!(matches!(next.land_here(Ok(2)), Ok(2)));
+        assert_eq!(flights.len(), 0);
+    });
+}
+
+#[test]
+fn seats_are_never_more_than_allowed_and_come_back() {
+    loom::model(|| {
+        let flights = flights();
+        let lead = lead(&flights);
+        let flight = Arc::clone(lead.flight().unwrap());
+        let theirs = Arc::clone(&flight);
+        let other = thread::spawn(move || Seat::take(theirs, NonZeroUsize::MIN));
+        let ours = Seat::take(Arc::clone(&flight), NonZeroUsize::MIN);
+        let theirs = other.join().unwrap();
+        assert_eq!(
+            usize::from(ours.is_some()) + usize::from(theirs.is_some()),
+            1
+        );
+        drop((ours, theirs));
+        assert!(Seat::take(flight, NonZeroUsize::MIN).is_some());
+        lead.land(Ok(1));
+    });
+}

@@ -5,7 +5,7 @@ use std::future::Future;
 
 use portcullis_core::{Admission, Head, Refusal, Secret, Work};
 
-use crate::Verdict;
+use crate::{Reason, Verdict};
 
 /// Turns a token into a [`Verdict`], in two phases.
 ///
@@ -19,7 +19,7 @@ pub trait Verifier: Clone + Send + Sync + 'static {
     /// Judges `token` without I/O.
     ///
     /// Before dear work for a caller who has proven nothing, it asks [`Gate::admit`].
-    fn try_verify(&self, token: &str, gate: &Gate<'_>) -> Attempt;
+    fn try_verify(&self, token: Presented<'_>, gate: &Gate<'_>) -> Attempt;
 
     /// Judges `token` with I/O.
     ///
@@ -27,6 +27,10 @@ pub trait Verifier: Clone + Send + Sync + 'static {
     /// The future may be dropped at any time. What it started for others (a fetch of keys) goes on.
     fn verify(self, token: Secret) -> impl Future<Output = Verdict> + Send + 'static;
 }
+
+/// A token as it was presented: bytes of the caller, not looked at yet.
+#[derive(Clone, Copy)]
+pub struct Presented<'a>(&'a [u8]);
 
 /// What [`Verifier::try_verify`] found out.
 #[derive(Debug)]
@@ -45,6 +49,49 @@ pub enum Attempt {
 pub struct Gate<'a> {
     head: Head<'a>,
     admission: Option<&'a dyn Admission>,
+}
+
+// === impl Presented ===
+
+impl<'a> Presented<'a> {
+    /// Takes the bytes after the scheme.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, of any form: good enough to look a verdict up by.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The token as text.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedCredential`] if it is not a `b64token` (RFC 6750 section 2.1).
+    pub fn text(self) -> Result<&'a str, Reason> {
+        let body = without_padding(self.0);
+        let legal = |byte: &u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+        if body.is_empty() || !body.iter().all(legal) {
+            return Err(Reason::MalformedCredential);
+        }
+        std::str::from_utf8(self.0).map_err(|_| Reason::MalformedCredential)
+    }
+}
+
+/// RFC 6750 allows any number of `=` at the end.
+fn without_padding(mut bytes: &[u8]) -> &[u8] {
+    while let [rest @ .., b'='] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Presented(..)")
+    }
 }
 
 // === impl Gate ===

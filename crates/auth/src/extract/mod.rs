@@ -1,0 +1,82 @@
+//! Where the token of a request is.
+
+use http::HeaderMap;
+use portcullis_core::Head;
+
+use crate::{Presented, Reason};
+
+mod bearer;
+mod cookie;
+mod query;
+
+pub use bearer::Bearer;
+pub use cookie::CookieToken;
+pub use query::QueryToken;
+
+/// Finds the token of a request. Synchronous and borrowed: nothing is copied.
+///
+/// [`Bearer`] reads the `Authorization` header and is what a layer uses if nothing else is said. A pair
+/// `(A, B)` reads both places, and refuses a request that has a token in each (RFC 6750 section 2).
+pub trait TokenExtractor: Send + Sync + 'static {
+    /// Looks for the token.
+    fn extract<'r>(&self, head: Head<'r>) -> Extracted<'r>;
+
+    /// Marks the header that held the token as sensitive, so that a debug print of the headers does not
+    /// show it.
+    fn hide(&self, headers: &mut HeaderMap) {
+        let _ = headers;
+    }
+
+    /// Takes the token out of the headers, for a layer that does not hand it on.
+    fn remove(&self, headers: &mut HeaderMap) {
+        let _ = headers;
+    }
+}
+
+/// What a [`TokenExtractor`] found.
+#[derive(Clone, Copy, Debug)]
+pub enum Extracted<'r> {
+    /// No credential of this kind.
+    Nothing,
+    /// One token.
+    Token(Presented<'r>),
+    /// A credential that must not be read, for this reason.
+    Refused(Reason),
+}
+
+impl<A: TokenExtractor, B: TokenExtractor> TokenExtractor for (A, B) {
+    fn extract<'r>(&self, head: Head<'r>) -> Extracted<'r> {
+        match (self.0.extract(head), self.1.extract(head)) {
+            (Extracted::Nothing, other) | (other, Extracted::Nothing) => other,
+            (Extracted::Refused(reason), _) | (_, Extracted::Refused(reason)) => {
+                Extracted::Refused(reason)
+            }
+            (Extracted::Token(_), Extracted::Token(_)) => {
+                Extracted::Refused(Reason::ManyCredentials)
+            }
+        }
+    }
+
+    fn hide(&self, headers: &mut HeaderMap) {
+        self.0.hide(headers);
+        self.1.hide(headers);
+    }
+
+    fn remove(&self, headers: &mut HeaderMap) {
+        self.0.remove(headers);
+        self.1.remove(headers);
+    }
+}
+
+/// Any function of the head.
+impl<F> TokenExtractor for F
+where
+    F: for<'r> Fn(Head<'r>) -> Extracted<'r> + Send + Sync + 'static,
+{
+    fn extract<'r>(&self, head: Head<'r>) -> Extracted<'r> {
+        self(head)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! The future of one request through the middleware.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use pin_project::pin_project;
+use portcullis_core::{Head, Observer, Protocol, Refusal, ResponseBody};
+use tower_service::Service;
+
+use super::judge::Step;
+use super::settings::Settings;
+use crate::{Gate, Verdict};
+
+/// The response of [`Auth`](super::Auth).
+///
+/// Dropping it releases everything that readiness of the inner service had reserved.
+#[pin_project]
+pub struct ResponseFuture<S, F, R, O> {
+    #[pin]
+    state: State<S, F, R, O>,
+}
+
+#[pin_project(project = StateProj)]
+enum State<S, F, R, O> {
+    /// The token is good, or needs not be: the inner service works.
+    Calling(#[pin] F),
+    /// The answer is ours.
+    Refused(Refusal, Protocol),
+    /// The verdict needs I/O: the readied instance and the request wait.
+    Asking(Asked, Option<Pending<S, R, O>>),
+}
+
+/// The one box of the slow path.
+pub(super) type Asked = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+/// What waits while the verdict is asked for.
+pub(super) struct Pending<S, R, O> {
+    pub(super) service: S,
+    pub(super) request: R,
+    pub(super) settings: Arc<Settings>,
+    pub(super) observer: O,
+}
+
+// === impl ResponseFuture ===
+
+impl<S, F, R, O> ResponseFuture<S, F, R, O> {
+    pub(super) const fn calling(future: F) -> Self {
+        Self {
+            state: State::Calling(future),
+        }
+    }
+
+    pub(super) const fn refused(refusal: Refusal, protocol: Protocol) -> Self {
+        Self {
+            state: State::Refused(refusal, protocol),
+        }
+    }
+
+    pub(super) const fn asking(verdict: Asked, pending: Pending<S, R, O>) -> Self {
+        Self {
+            state: State::Asking(verdict, Some(pending)),
+        }
+    }
+}
+
+impl<S, O, ReqBody, ResBody> Future for ResponseFuture<S, S::Future, Request<ReqBody>, O>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    O: Observer,
+{
+    type Output = Result<Response<ResponseBody<ResBody>>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Calling(future) => {
+                    return future
+                        .poll(cx)
+                        .map_ok(|response| response.map(ResponseBody::inner));
+                }
+                StateProj::Refused(refusal, protocol) => {
+                    return Poll::Ready(Ok(refusal.response(*protocol)));
+                }
+                StateProj::Asking(verdict, pending) => {
+                    let verdict = ready!(verdict.as_mut().poll(cx));
+                    // `pending` is there until this arm has run once, and it replaces the state.
+                    let Some(Pending {
+                        mut service,
+                        mut request,
+                        settings,
+                        observer,
+                    }) = pending.take()
+                    else {
+                        return Poll::Pending;
+                    };
+                    let gate = Gate::new(Head::of(&request), settings.admission());
+                    let next = match settings.conclude(&observer, &gate, verdict) {
+                        Step::Pass(pass) => {
+                            settings.apply(pass, &mut request);
+                            State::Calling(service.call(request))
+                        }
+                        Step::Refuse(refusal) => {
+                            State::Refused(refusal, Protocol::of(request.headers()))
+                        }
+                        // A verdict is never another question.
+                        Step::Ask(_) => return Poll::Pending,
+                    };
+                    state.set(next);
+                }
+            }
+        }
+    }
+}
+
+impl<S, F, R, O> fmt::Debug for ResponseFuture<S, F, R, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::backend::Backend;
 use super::error::KeyError;
 use super::jwk::Jwk;
 use super::label::KidLabel;
+use super::object::Object;
 use super::table::{DuplicateKid, KeyTable};
 use super::verifying::{KeySpec, VerifyingKey};
 
@@ -69,12 +69,6 @@ pub enum JwksError {
     },
 }
 
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow)]
-    keys: Vec<&'a RawValue>,
-}
-
 /// Parses a JWK Set (RFC 7517 §5), each key by itself: one that is unusable is dropped alone.
 ///
 /// # Errors
@@ -86,8 +80,8 @@ pub fn parse_jwks(bytes: &[u8], options: &JwksOptions) -> Result<ParsedJwks, Jwk
             limit: options.max_bytes,
         });
     }
-    let document: Document<'_> = serde_json::from_slice(bytes).map_err(|_| JwksError::Malformed)?;
-    if document.keys.len() > options.max_keys {
+    let members = members(bytes).ok_or(JwksError::Malformed)?;
+    if members.len() > options.max_keys {
         return Err(JwksError::TooManyKeys {
             limit: options.max_keys,
         });
@@ -95,7 +89,7 @@ pub fn parse_jwks(bytes: &[u8], options: &JwksOptions) -> Result<ParsedJwks, Jwk
 
     let spec = KeySpec::new().with_backend(options.backend);
     let (mut keys, mut dropped) = (Vec::new(), Vec::new());
-    for member in document.keys {
+    for member in members {
         match read(member, &spec) {
             Ok(key) => keys.push(key),
             Err(DroppedKey {
@@ -112,6 +106,11 @@ pub fn parse_jwks(bytes: &[u8], options: &JwksOptions) -> Result<ParsedJwks, Jwk
     }
     KeyTable::check(&keys).map_err(JwksError::DuplicateKid)?;
     Ok(ParsedJwks { keys, dropped })
+}
+
+fn members(bytes: &[u8]) -> Option<Vec<&RawValue>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    Object::read(text).ok()?.list("keys").ok()?
 }
 
 fn read(member: &RawValue, spec: &KeySpec) -> Result<VerifyingKey, DroppedKey> {

@@ -188,3 +188,81 @@ const fn y_of(low: u8, middle: u8, high: u8) -> [u8; 32] {
     y[31] = high;
     y
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// The curve has exactly eight points of small order.
+    #[test]
+    fn row11_every_point_of_small_order_is_refused() {
+        let mut points = HashSet::new();
+        for low in [0, 1, 0xec, 0x26, 0xc7] {
+            for sign in [0, 0x80] {
+                let mut y = match low {
+                    0x26 | 0xc7 => order_eight(low),
+                    0xec => y_of(low, 0xff, 0x7f),
+                    _ => y_of(low, 0, 0),
+                };
+                y[31] |= sign;
+                assert_eq!(Material::ed25519(&y).err(), Some(KeyError::WeakPoint));
+                // With the wrong sign of x = 0 there is no point.
+                if let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&y) {
+                    assert!(key.is_weak());
+                    points.insert(key.to_edwards().compress().to_bytes());
+                }
+            }
+        }
+        assert_eq!(points.len(), 8);
+    }
+
+    fn order_eight(low: u8) -> [u8; 32] {
+        let text = match low {
+            0x26 => "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            _ => "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        };
+        std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    #[test]
+    fn row11_a_y_not_below_p_is_refused() {
+        for low in 0xed..=0xff {
+            for high in [0x7f, 0xff] {
+                let point = y_of(low, 0xff, high);
+                assert_eq!(Material::ed25519(&point).err(), Some(KeyError::WeakPoint));
+            }
+        }
+        // p - 2 is below p.
+        assert!(Material::ed25519(&y_of(0xeb, 0xff, 0x7f)).is_ok());
+    }
+
+    #[test]
+    fn a_bit_length_counts_from_the_highest_bit_set() {
+        for (number, bits) in [
+            (&[][..], 0),
+            (&[1], 1),
+            (&[0x80], 8),
+            (&[1, 0], 9),
+            (&[0xff, 0xff], 16),
+        ] {
+            assert_eq!(bit_length(number), bits);
+        }
+        assert_eq!(strip_zeros(&[0, 0, 1, 0]), [1, 0]);
+        assert!(strip_zeros(&[0, 0]).is_empty());
+    }
+
+    #[test]
+    fn an_id_keeps_the_border_between_the_numbers() {
+        let one = Material::Rsa {
+            n: vec![1, 2],
+            e: vec![3],
+        };
+        let other = Material::Rsa {
+            n: vec![1],
+            e: vec![2, 3],
+        };
+        assert_ne!(one.id(AlgorithmSet::RSA), other.id(AlgorithmSet::RSA));
+    }
+}

@@ -55,6 +55,7 @@ mod jwk;
 mod jwks;
 mod label;
 mod material;
+mod object;
 mod pem;
 mod roca;
 mod table;

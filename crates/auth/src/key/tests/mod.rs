@@ -4,6 +4,8 @@
 mod kit;
 mod loading;
 mod pem_der;
+mod rings;
 mod sets;
 mod signatures;
+mod table;
 mod vectors;

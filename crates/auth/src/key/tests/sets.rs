@@ -234,6 +234,8 @@ fn what_is_not_a_jwk_set_is_refused() {
         "\u{feff}{\"keys\":[]}",
         "{\"keys\":[}",
         "{\"keys\":[,]}",
+        "[[]]",
+        "[[{}]]",
     ] {
         assert_eq!(
             parse_bytes(text.as_bytes()).unwrap_err(),
@@ -241,6 +243,12 @@ fn what_is_not_a_jwk_set_is_refused() {
             "{text}"
         );
     }
+    // Not even with the array of keys where the object should be.
+    let nested = json!([[named(P256.jwk(), "a")]]).to_string();
+    assert_eq!(
+        parse_bytes(nested.as_bytes()).unwrap_err(),
+        JwksError::Malformed
+    );
     assert_eq!(
         parse_bytes(b"{\"keys\":[\"\xff\"]}").unwrap_err(),
         JwksError::Malformed

@@ -143,10 +143,7 @@ fn rsa_keys_are_pooled_by_label_and_size() {
         bytes(&SigningKey::rsa("a").jwk()["n"]).len(),
         rsa::KeySize::Rsa2048.len()
     );
-    assert!(verifies(
-        &KeyMint::new().token().sign(&large),
-        &large.jwk()
-    ));
+    assert!(verifies(&KeyMint::new().token().sign(&large), &large.jwk()));
 }
 
 #[test]
@@ -185,7 +182,10 @@ fn a_shared_secret_has_no_public_half() {
 #[test]
 fn debug_shows_no_secret() {
     let text = format!("{:?}", SigningKey::hmac("hunter2"));
-    assert!(text.contains("Hs256") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("Hs256") && !text.contains("hunter2"),
+        "{text}"
+    );
     assert!(!text.contains("aHVudGVyMg"), "{text}");
 }
 
@@ -215,7 +215,10 @@ fn the_es256_twin_differs_and_verifies_and_its_twin_is_the_original() {
 
 #[test]
 fn an_unsigned_token_keeps_its_claims_and_has_no_signature() {
-    let token = KeyMint::new().token().subject("alice").sign(&SigningKey::es256());
+    let token = KeyMint::new()
+        .token()
+        .subject("alice")
+        .sign(&SigningKey::es256());
     for spelling in ["none", "None", "NONE", "nOnE"] {
         let unsigned = forge::unsigned(&token, spelling);
         assert!(unsigned.ends_with('.'));
@@ -231,7 +234,10 @@ fn algorithm_confusion_makes_a_mac_under_the_public_pem() {
     let confused = forge::hmac_with_public_key(&token, &key);
     assert_eq!(forge::header(&confused)["alg"], "HS256");
     assert_eq!(forge::header(&confused)["kid"], key.kid().unwrap());
-    assert!(verifies(&confused, &SigningKey::hmac(key.public_pem()).jwk()));
+    assert!(verifies(
+        &confused,
+        &SigningKey::hmac(key.public_pem()).jwk()
+    ));
 }
 
 #[test]
@@ -249,7 +255,10 @@ fn a_builder_starts_as_a_correct_issuer_would() {
     let claims = forge::claims(&token);
     assert_eq!(claims["iat"], now);
     assert_eq!(claims["exp"], now + 300);
-    assert_ne!(claims["jti"], forge::claims(&mint.token().sign(&key))["jti"]);
+    assert_ne!(
+        claims["jti"],
+        forge::claims(&mint.token().sign(&key))["jti"]
+    );
 }
 
 #[test]

@@ -76,7 +76,9 @@ where
             Response::from_parts(parts, IssuerBody::flood(bytes))
         }
         Mode::Redirect(base) => {
-            let target = format!("{base}{}", head.uri);
+            // Clients may send the absolute form (RFC 9112 section 3.2.2).
+            let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+            let target = format!("{base}{path}");
             let mut response = plain(StatusCode::FOUND, "text/plain", "");
             if let Ok(target) = HeaderValue::try_from(target) {
                 response.headers_mut().insert(LOCATION, target);

@@ -45,7 +45,7 @@ enum DoorState {
 impl Port {
     /// Binds `address`; port 0 takes a free one. Nothing is served before [`serve`](Self::serve).
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
-        let listener = bind(address)?.listen(BACKLOG)?;
+        let listener = listen(bind(address)?)?;
         Ok(Self {
             address: listener.local_addr()?,
             runtime: Handle::current(),
@@ -77,7 +77,7 @@ impl Port {
             door.state = DoorState::Shut(None);
             let _entered = self.runtime.enter();
             // Failing that, the port is bound again when it is opened.
-            door.state = DoorState::Shut(bind(self.address).ok());
+            door.state = DoorState::Shut(hold(self.address).ok());
         }
         self.tasks().abort_all();
         self.serve(state);
@@ -96,7 +96,7 @@ impl Port {
         let listener = held
             .take()
             .map_or_else(|| bind(self.address), Ok)
-            .and_then(|socket| socket.listen(BACKLOG))
+            .and_then(listen)
             .unwrap_or_else(|error| panic!("{} cannot be opened again: {error}", self.address));
         door.state = DoorState::Open(listener);
         if let Some(acceptor) = door.acceptor.take() {
@@ -139,11 +139,30 @@ fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     } else {
         TcpSocket::new_v6()?
     };
-    // Connections of the time before may linger in TIME_WAIT.
-    #[cfg(not(windows))]
-    socket.set_reuseaddr(true)?;
+    share(&socket, true)?;
     socket.bind(address)?;
     Ok(socket)
+}
+
+/// Binds without listening, and lets nobody bind beside: such a port refuses, and stays ours.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = bind(address)?;
+    share(&socket, false)?;
+    Ok(socket)
+}
+
+fn listen(socket: TcpSocket) -> io::Result<TcpListener> {
+    share(&socket, true)?;
+    socket.listen(BACKLOG)
+}
+
+/// Whether the port may have connections of an earlier time in TIME_WAIT. (On Windows the option means
+/// something else, and they may anyway.)
+fn share(socket: &TcpSocket, shared: bool) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    socket.set_reuseaddr(shared)
 }
 
 async fn accept(port: Arc<Port>, state: Arc<State>) {

@@ -142,3 +142,11 @@ pub(super) fn load_text(jwk: &str) -> Result<VerifyingKey, KeyError> {
     }
     first
 }
+
+/// The reason why no backend takes it.
+pub(super) fn refused(jwk: &Value) -> KeyError {
+    match load(jwk) {
+        Ok(key) => panic!("{jwk} was taken as {key:?}"),
+        Err(why) => why,
+    }
+}

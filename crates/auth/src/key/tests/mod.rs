@@ -3,6 +3,7 @@
 
 mod kit;
 mod loading;
+mod numbers;
 mod pem_der;
 mod rings;
 mod sets;

@@ -110,15 +110,6 @@ fn row09_key_ops_without_verify_drop_the_key() {
 }
 
 #[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
 fn row20_a_member_named_twice_drops_the_key() {
     let text = RSA.jwk().to_string();
     let body = text.strip_prefix('{').unwrap();

@@ -17,6 +17,7 @@ fn rsa(n: &[u8], e: &[u8]) -> Value {
     json!({"kty": "RSA", "n": b64(n), "e": b64(e)})
 }
 
+#[test]
 fn row09_a_point_off_the_curve_drops_the_key() {
     for signer in [&*P256, &*P384] {
         let jwk = signer.jwk();
@@ -32,6 +33,7 @@ fn row09_a_point_off_the_curve_drops_the_key() {
     }
 }
 
+#[test]
 fn row09_a_coordinate_not_of_the_field_length_drops_the_key() {
     for (signer, expected) in [(&*P256, 32), (&*P384, 48)] {
         let jwk = signer.jwk();
@@ -48,6 +50,7 @@ fn row09_a_coordinate_not_of_the_field_length_drops_the_key() {
     assert_eq!(refused(&swapped), KeyError::PointLength { expected: 32 });
 }
 
+#[test]
 fn a_crv_of_another_kty_drops_the_key() {
     for curve in ["P-521", "secp256k1", "Ed25519", "X25519", "p-256", ""] {
         assert_eq!(
@@ -63,6 +66,7 @@ fn a_crv_of_another_kty_drops_the_key() {
     }
 }
 
+#[test]
 fn row10_an_rsa_modulus_has_2048_to_8192_bits() {
     for bits in [2048, 2049, 3072, 4096, 8191, 8192] {
         assert!(load(&rsa(&modulus(bits), &[1, 0, 1])).is_ok(), "{bits}");
@@ -77,6 +81,7 @@ fn row10_an_rsa_modulus_has_2048_to_8192_bits() {
     );
 }
 
+#[test]
 fn row10_leading_zeros_of_a_modulus_do_not_count() {
     let n = unb64(RSA.jwk()["n"].as_str().unwrap());
     let padded = [&[0, 0], &n[..]].concat();
@@ -92,12 +97,14 @@ fn row10_leading_zeros_of_a_modulus_do_not_count() {
     );
 }
 
+#[test]
 fn row10_an_even_modulus_drops_the_key() {
     let mut even = modulus(2048);
     *even.last_mut().unwrap() &= 0xfe;
     assert_eq!(refused(&rsa(&even, &[1, 0, 1])), KeyError::RsaModulusEven);
 }
 
+#[test]
 fn row10_an_rsa_exponent_is_odd_and_within_3_to_2_33() {
     let n = modulus(2048);
     for e in [3_u64, 5, 17, 257, 65_537, (1 << 32) + 1, (1 << 33) - 1] {
@@ -114,6 +121,7 @@ fn row10_an_rsa_exponent_is_odd_and_within_3_to_2_33() {
     assert_eq!(refused(&rsa(&n, &n)), KeyError::RsaExponent);
 }
 
+#[test]
 fn row11_an_ed25519_key_has_32_bytes() {
     let point = unb64(ED25519.jwk()["x"].as_str().unwrap());
     let longer = [&point[..], &[0]].concat();
@@ -123,6 +131,7 @@ fn row11_an_ed25519_key_has_32_bytes() {
     }
 }
 
+#[test]
 fn row14_padding_other_alphabets_and_trailing_bits_drop_the_key() {
     for (signer, members) in [
         (&*RSA, &["n", "e"][..]),

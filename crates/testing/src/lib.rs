@@ -18,3 +18,6 @@ pub use mint::{Algorithm, KeyMint, RsaSize, SigningKey, TokenBuilder, jwks};
 mod issuer;
 #[cfg(feature = "issuer")]
 pub use issuer::{Endpoint, FakeIssuer, FakeIssuerBuilder, IssuerBody, IssuerClient, Mode};
+
+#[cfg(feature = "contract")]
+pub mod contract;

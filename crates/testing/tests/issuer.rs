@@ -1,4 +1,5 @@
 //! The fake issuer over real sockets, by a client that knows nothing of it.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
 //! What the mint signs verifies under what it publishes, read independently of it.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
 use std::time::Duration;
 

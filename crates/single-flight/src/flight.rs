@@ -1,9 +1,11 @@
 use std::num::NonZeroUsize;
+use std::task::{Poll, Waker};
 
 use tokio::runtime;
 
 use crate::error::FlightError;
-use crate::sync::{Arc, AtomicUsize, Notify, OnceLock, Ordering};
+use crate::sync::OnceLock;
+use crate::wait_list::{Entry, Place, WaitList};
 
 /// What everybody aboard is told.
 pub(crate) type Outcome<T, E> = Result<T, FlightError<E>>;
@@ -16,14 +18,10 @@ pub(crate) struct Flight<K, T, E> {
     /// The hash of `key`, so that `K::hash` runs once per call and never when the table grows.
     pub(crate) hash: u64,
     outcome: OnceLock<Outcome<T, E>>,
-    landed: Notify,
-    waiters: AtomicUsize,
+    waiting: WaitList,
     /// The runtime whose timer ends this flight at its deadline.
     watch: std::sync::OnceLock<runtime::Id>,
 }
-
-/// One of the places for waiters, free again on drop.
-pub(crate) struct Seat<K, T, E>(Arc<Flight<K, T, E>>);
 
 // === impl Flight ===
 
@@ -33,18 +31,19 @@ impl<K, T, E> Flight<K, T, E> {
             key,
             hash,
             outcome: OnceLock::new(),
-            landed: Notify::new(),
-            waiters: AtomicUsize::new(0),
+            waiting: WaitList::new(),
             watch: std::sync::OnceLock::new(),
         }
     }
 
     /// Writes the outcome and wakes everybody; the first outcome stays, a later one is dropped.
     pub(crate) fn publish(&self, outcome: Outcome<T, E>) {
-        let refused = self.outcome.set(outcome);
-        // Even when refused: the winner may be about to notify, and twice does no harm.
-        self.landed.notify_waiters();
-        drop(refused);
+        // Writing comes before closing: whoever finds the list closed finds the outcome. A
+        // refused writer must not close it, for the one who won may not be seen to have written.
+        match self.outcome.set(outcome) {
+            Ok(()) => self.waiting.close(),
+            Err(late) => drop(late),
+        }
     }
 
     pub(crate) fn has_landed(&self) -> bool {
@@ -62,18 +61,30 @@ impl<K, T, E> Flight<K, T, E> {
         self.outcome.into_inner()
     }
 
-    /// Waits for the outcome, without a deadline of its own.
+    /// The outcome, or a place among those who are woken when there is one.
     ///
-    /// Registering comes before looking: an outcome published between the two wakes us, one
-    /// published earlier is seen.
-    pub(crate) async fn landed(&self) -> &Outcome<T, E> {
-        loop {
-            let landed = self.landed.notified();
-            if let Some(outcome) = self.outcome.get() {
-                return outcome;
-            }
-            landed.await;
+    /// With a limit there may be [`TooManyWaiters`](FlightError::TooManyWaiters).
+    pub(crate) fn poll(
+        &self,
+        place: &mut Option<Place>,
+        limit: Option<NonZeroUsize>,
+        waker: &Waker,
+    ) -> Poll<Outcome<T, E>>
+    where
+        T: Clone,
+    {
+        if let Some(outcome) = self.outcome.get() {
+            return Poll::Ready(outcome.clone());
         }
+        match self.waiting.enter(place, limit, waker) {
+            Entry::Waiting => Poll::Pending,
+            Entry::Full => Poll::Ready(Err(FlightError::TooManyWaiters)),
+            Entry::Closed => Poll::Ready(self.outcome().unwrap_or(Err(FlightError::Aborted))),
+        }
+    }
+
+    pub(crate) fn leave(&self, place: Place) {
+        self.waiting.leave(place);
     }
 
     /// Notes that a timer of `runtime` ends this flight at its deadline.
@@ -84,30 +95,5 @@ impl<K, T, E> Flight<K, T, E> {
 
     pub(crate) fn is_watched_from(&self, runtime: runtime::Id) -> bool {
         self.watch.get() == Some(&runtime)
-    }
-}
-
-// === impl Seat ===
-
-impl<K, T, E> Seat<K, T, E> {
-    /// Takes a place among at most `max` waiters.
-    pub(crate) fn take(flight: Arc<Flight<K, T, E>>, max: NonZeroUsize) -> Option<Self> {
-        flight
-            .waiters
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-                (taken < max.get()).then_some(taken + 1)
-            })
-            .ok()?;
-        Some(Self(flight))
-    }
-
-    pub(crate) fn flight(&self) -> &Arc<Flight<K, T, E>> {
-        &self.0
-    }
-}
-
-impl<K, T, E> Drop for Seat<K, T, E> {
-    fn drop(&mut self) {
-        self.0.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,17 +1,15 @@
 use std::borrow::Borrow;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::hash::Hash;
-use std::pin::Pin;
-use std::task::Poll;
 
 use crate::error::FlightError;
-use crate::flight::Outcome;
 use crate::limits::Limits;
+use crate::run::Run;
 use crate::sync::Arc;
-use crate::table::{Boarding, Lead, Table};
+use crate::table::{Boarding, Table};
 use crate::task;
-use crate::ticket::{Ticket, wait_seated};
+use crate::ticket::{Role, Ticket};
 use crate::work::Work;
 
 /// The flights under way, one per key: many callers, one call.
@@ -24,15 +22,6 @@ use crate::work::Work;
 /// under way: each flight ends with its work, or at its deadline.
 pub struct SingleFlight<K, T, E> {
     table: Arc<Table<K, T, E>>,
-}
-
-/// The part a caller plays in a flight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// It started the flight.
-    Leader,
-    /// It found the flight under way.
-    Waiter,
 }
 
 // === impl SingleFlight ===
@@ -109,49 +98,19 @@ where
     /// assert_eq!((a.unwrap(), b.unwrap()), (7, 7)); // one call made
     /// # }
     /// ```
-    pub fn run<F, Fut>(
-        &self,
-        key: K,
-        work: F,
-    ) -> impl Future<Output = Result<T, FlightError<E>>> + Send + use<K, T, E, F, Fut>
+    pub fn run<F, Fut>(&self, key: K, work: F) -> Run<K, T, E, F>
     where
-        F: FnOnce() -> Fut + Send,
+        F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let run = self.run_with_role(key, work);
-        async move { run.await.1 }
-    }
-
-    /// Does what [`run`](Self::run) does, and tells which part this caller played.
-    ///
-    /// A caller refused for [`TooManyFlights`](FlightError::TooManyFlights) would have led.
-    pub fn run_with_role<F, Fut>(
-        &self,
-        key: K,
-        work: F,
-    ) -> impl Future<Output = (Role, Result<T, FlightError<E>>)> + Send + use<K, T, E, F, Fut>
-    where
-        F: FnOnce() -> Fut + Send,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
-    {
-        let table = Arc::clone(&self.table);
-        async move {
-            match Table::board(table, key) {
-                Err(refused) => (Role::Leader, Err(refused)),
-                Ok(Boarding::Lead(lead)) => (Role::Leader, take_off(lead, work).await),
-                Ok(Boarding::Join(table, flight)) => {
-                    drop(work);
-                    (Role::Waiter, wait_seated(&table, flight).await)
-                }
-            }
-        }
+        Run::new(Arc::clone(&self.table), key, work)
     }
 
     /// Sees to it that `key` has a flight, and returns without waiting.
     ///
     /// If there is none, a task is spawned that calls `work` and drives it with the deadline of
     /// the [`Limits`]; the caller runs none of it. The [`Ticket`] tells which it was, and may be
-    /// waited for or dropped. [`run`](Self::run) joins a flight started here, and the reverse.
+    /// awaited or dropped. [`run`](Self::run) joins a flight started here, and the reverse.
     ///
     /// # Errors
     ///
@@ -168,7 +127,7 @@ where
     /// let started = flights.spawn_if_absent("keys", || async { Ok(7) }).unwrap();
     /// let found = flights.spawn_if_absent("keys", || async { Ok(8) }).unwrap();
     /// assert_eq!((started.role(), found.role()), (Role::Leader, Role::Waiter));
-    /// assert_eq!(found.wait().await.unwrap(), 7);
+    /// assert_eq!(found.await.unwrap(), 7);
     /// # }
     /// ```
     pub fn spawn_if_absent<F, Fut>(
@@ -208,31 +167,6 @@ where
         let flight = self.table.find(key)?;
         Some(Ticket::new(Arc::clone(&self.table), flight, Role::Waiter))
     }
-}
-
-/// Polls the work once where we stand; if it is not ready, sends it off and waits.
-///
-/// There is no await between the two, so the leader cannot be cancelled, or left unpolled, with
-/// the work in its hands.
-async fn take_off<K, T, E, F, Fut>(lead: Lead<K, T, E>, work: F) -> Outcome<T, E>
-where
-    K: Send + Sync + 'static,
-    T: Clone + Send + Sync + 'static,
-    E: Send + Sync + 'static,
-    F: FnOnce() -> Fut,
-    Fut: Future<Output = Result<T, E>> + Send + 'static,
-{
-    let Some(mut work) = Work::create(work) else {
-        return lead.land_here(Err(FlightError::Panicked));
-    };
-    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut work).poll(cx))).await;
-    if let Poll::Ready(outcome) = polled {
-        work.discard();
-        return lead.land_here(outcome);
-    }
-    let table = Arc::clone(lead.table());
-    let flight = task::detach(lead, work)?;
-    task::wait(&table, &flight).await
 }
 
 // Written out, for a derive would ask for `Clone` of all three.

@@ -3,15 +3,16 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::task::unconstrained;
 use tokio::time::{Sleep, sleep};
 
+use crate::contained::contained;
 use crate::error::FlightError;
-use crate::flight::{Flight, Outcome};
+use crate::flight::Flight;
 use crate::sync::Arc;
-use crate::table::{Lead, Table};
-use crate::work::{Work, contained};
+use crate::table::Lead;
+use crate::work::Work;
 
 /// A flight that goes on by itself, whatever becomes of its callers.
 struct Airborne<K, T, E> {
@@ -43,55 +44,13 @@ where
     Ok(flight)
 }
 
-/// Waits for the outcome of `flight`, at most for the deadline.
-///
-/// As a rule the timer of the flight's own task is the deadline of everybody. It is not to be
-/// relied on while the leader is still in its first poll, nor by a caller on another runtime
-/// (that one may no longer be driven): such a caller brings a timer of its own.
-pub(crate) async fn wait<K, T, E>(
-    table: &Table<K, T, E>,
-    flight: &Arc<Flight<K, T, E>>,
-) -> Outcome<T, E>
-where
-    T: Clone,
-{
-    if let Some(outcome) = flight.outcome() {
-        return outcome;
-    }
-    let runtime = Handle::try_current().map(|runtime| runtime.id());
-    if flight.is_watched_from(runtime.map_err(|_| FlightError::NoRuntime)?) {
-        flight.landed().await.clone()
-    } else {
-        // Rare, so it does not make every caller's future larger.
-        Box::pin(wait_and_watch(table, flight)).await
-    }
-}
-
-async fn wait_and_watch<K, T, E>(
-    table: &Table<K, T, E>,
-    flight: &Arc<Flight<K, T, E>>,
-) -> Outcome<T, E>
-where
-    T: Clone,
-{
-    let (_, deadline) = timer(table.limits.deadline()).ok_or(FlightError::NoRuntime)?;
-    let mut deadline = pin!(deadline);
-    let mut landed = pin!(flight.landed());
-    let overdue = poll_fn(|cx| {
-        if landed.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(false);
-        }
-        deadline.as_mut().poll(cx).map(|()| true)
-    });
-    if overdue.await {
-        // The key must not stay with a flight that nobody drives.
-        table.land(flight, Err(FlightError::Deadline));
-    }
-    flight.landed().await.clone()
+/// The runtime that polls us, if there is one.
+pub(crate) fn current_runtime() -> Option<Id> {
+    Handle::try_current().ok().map(|runtime| runtime.id())
 }
 
 /// A timer on the runtime that polls us, if there is one and it has timers.
-fn timer(after: Duration) -> Option<(Handle, Sleep)> {
+pub(crate) fn timer(after: Duration) -> Option<(Handle, Sleep)> {
     let runtime = Handle::try_current().ok()?;
     // The only way to learn that a runtime has no timers is the panic of `sleep`.
     let timer = contained(|| sleep(after))?;

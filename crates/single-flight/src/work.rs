@@ -1,10 +1,9 @@
 use std::future::Future;
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::contained::contained;
 use crate::error::FlightError;
 use crate::flight::Outcome;
 
@@ -53,20 +52,6 @@ impl<T, E> Future for Work<T, E> {
     }
 }
 
-/// Runs `f`; none if it panicked.
-pub(crate) fn contained<R>(f: impl FnOnce() -> R) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            // A payload is any value, and its `Drop` may panic in turn.
-            if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                mem::forget(again);
-            }
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::future::ready;
@@ -107,11 +92,6 @@ mod tests {
             poll(&mut Work::create(|| ready(Err(2))).unwrap()),
             Poll::Ready(Err(FlightError::Failed(error))) if *error == 2
         ));
-    }
-
-    #[test]
-    fn a_panic_payload_that_panics_when_dropped_is_contained() {
-        assert!(contained(|| std::panic::panic_any(PanicsOnDrop)).is_none());
     }
 
     #[test]

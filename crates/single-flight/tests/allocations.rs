@@ -3,7 +3,7 @@
 mod common;
 
 use std::future::{Future, pending, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use common::Flights;
@@ -27,13 +27,29 @@ fn a_caller_alone_with_ready_work_allocates_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_allocates_nothing() {
+async fn waiters_allocate_for_the_list_of_wakers_and_nothing_else() {
     let flights = Flights::new();
-    let mut leader = task::spawn(flights.run("k", pending));
-    assert_pending!(leader.poll());
+    let _under_way = flights.spawn_if_absent("k", pending).unwrap();
+    let mut waiters: Vec<_> = (0..64).map(|_| flights.run("k", || ready(Ok(1)))).collect();
+    let mut cx = Context::from_waker(Waker::noop());
     let counted = allocation_counter::measure(|| {
-        let outcome = poll_once(flights.run("k", || ready(Ok(1))));
-        assert!(outcome.is_pending());
+        for waiter in &mut waiters {
+            assert!(Pin::new(waiter).poll(&mut cx).is_pending());
+        }
+    });
+    // A vector that doubles: 4, 8, 16, 32, 64.
+    assert_eq!(counted.count_total, 5, "{counted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_in_the_place_of_another_allocates_nothing() {
+    let flights = Flights::new();
+    let _under_way = flights.spawn_if_absent("k", pending).unwrap();
+    assert!(poll_once(flights.run("k", || ready(Ok(1)))).is_pending());
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            assert!(poll_once(flights.run("k", || ready(Ok(1)))).is_pending());
+        }
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");
 }

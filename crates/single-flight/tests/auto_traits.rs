@@ -34,8 +34,7 @@ fn the_future_is_static_and_send_though_the_work_is_not_sync() {
     let flights = SingleFlight::<u32, u32, Plain>::new();
     let cell = Cell::new(1);
     let work = move || async move { Ok(cell.take()) };
-    owned(flights.run(1, work.clone()));
-    owned(flights.run_with_role(1, work));
+    owned(flights.run(1, work));
 }
 
 #[test]

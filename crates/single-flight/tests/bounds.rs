@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Flights, TICK, settle};
-use portcullis_single_flight::{FlightError, Limits, Role, SingleFlight};
+use portcullis_single_flight::{FlightError, Limits, SingleFlight};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, task};
@@ -32,9 +32,9 @@ async fn too_many_flights_refuses_a_new_key_and_no_other() {
     let mut leader = task::spawn(flights.run("a", || async { Ok(work.await.unwrap()) }));
     assert_pending!(leader.poll());
 
-    let refused = flights.run_with_role("b", || async { panic!("called") });
-    let (role, outcome) = refused.await;
-    assert_eq!(role, Role::Leader);
+    let mut refused = flights.run("b", || async { panic!("called") });
+    let outcome = (&mut refused).await;
+    assert_eq!(refused.role(), None);
     assert!(matches!(outcome, Err(FlightError::TooManyFlights)));
     let refused = flights.spawn_if_absent("b", || async { panic!("called") });
     assert!(matches!(refused, Err(FlightError::TooManyFlights)));
@@ -56,18 +56,17 @@ async fn too_many_waiters_refuses_the_next_one_at_once() {
     for waiter in &mut waiters {
         assert_pending!(waiter.poll());
     }
-    let mut refused = task::spawn(flights.run_with_role("k", || async { panic!("second call") }));
-    let (role, outcome) = assert_ready!(refused.poll());
-    assert_eq!(role, Role::Waiter);
+    let mut refused = task::spawn(flights.run("k", || async { panic!("second call") }));
+    let outcome = assert_ready!(refused.poll());
     assert!(matches!(outcome, Err(FlightError::TooManyWaiters)));
-    let mut refused = task::spawn(flights.join("k").unwrap().wait());
+    let mut refused = task::spawn(flights.join("k").unwrap());
     assert!(matches!(
         assert_ready!(refused.poll()),
         Err(FlightError::TooManyWaiters)
     ));
 
     // The leader's own ticket needs no place, and a waiter who leaves gives up his.
-    let mut leader = task::spawn(under_way.wait());
+    let mut leader = task::spawn(under_way);
     assert_pending!(leader.poll());
     waiters.pop();
     let mut next = task::spawn(flights.run("k", || async { panic!("second call") }));
@@ -84,7 +83,7 @@ async fn an_outcome_that_is_there_needs_no_place() {
     done.send(1).unwrap();
     settle().await;
     for ticket in tickets {
-        let mut wait = task::spawn(ticket.wait());
+        let mut wait = task::spawn(ticket);
         assert_eq!(assert_ready!(wait.poll()).unwrap(), 1);
     }
 }

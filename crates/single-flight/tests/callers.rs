@@ -202,14 +202,16 @@ async fn work_is_gone_before_its_outcome_is_seen() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_learns_its_role() {
     let flights = Flights::new();
-    let led = flights.run_with_role("k", || async {
+    let mut leader = flights.run("k", || async {
         tokio::task::yield_now().await;
         Ok(1)
     });
-    let waited = flights.run_with_role("k", || async { panic!("second call") });
-    let ((leader, _), (waiter, value)) = tokio::join!(led, waited);
-    assert_eq!((leader, waiter), (Role::Leader, Role::Waiter));
-    assert_eq!(value.unwrap(), 1);
+    let mut waiter = flights.run("k", || async { panic!("second call") });
+    assert_eq!((leader.role(), waiter.role()), (None, None));
+    let (led, waited) = tokio::join!(&mut leader, &mut waiter);
+    assert_eq!((led.unwrap(), waited.unwrap()), (1, 1));
+    assert_eq!(leader.role(), Some(Role::Leader));
+    assert_eq!(waiter.role(), Some(Role::Waiter));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,8 +235,8 @@ async fn spawn_if_absent_runs_nothing_in_the_caller_and_shares_the_table() {
     let waiter = flights.run("k", || async { panic!("second call") });
     assert_eq!(waiter.await.unwrap(), 4);
     assert!(started.has_landed());
-    assert_eq!(started.wait().await.unwrap(), 4);
-    assert_eq!(found.wait().await.unwrap(), 4);
+    assert_eq!(started.await.unwrap(), 4);
+    assert_eq!(found.await.unwrap(), 4);
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +262,7 @@ async fn join_finds_a_flight_and_starts_none() {
     let ticket = flights.join("k").unwrap();
     assert_eq!(ticket.role(), Role::Waiter);
     done.send(6).unwrap();
-    assert_eq!(ticket.wait().await.unwrap(), 6);
+    assert_eq!(ticket.await.unwrap(), 6);
     assert!(flights.join("k").is_none());
 }
 
@@ -269,7 +271,7 @@ async fn flights_outlive_the_last_handle() {
     let flights = Flights::new();
     let ticket = flights.spawn_if_absent("k", || async { Ok(8) }).unwrap();
     drop(flights);
-    assert_eq!(ticket.wait().await.unwrap(), 8);
+    assert_eq!(ticket.await.unwrap(), 8);
 }
 
 #[tokio::test(start_paused = true)]

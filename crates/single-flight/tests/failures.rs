@@ -81,7 +81,7 @@ async fn panic_while_creating_the_work_is_an_error() {
     }
     let flights = Flights::new();
     assert_panicked(flights.run("k", no_work).await);
-    assert_panicked(flights.spawn_if_absent("k", no_work).unwrap().wait().await);
+    assert_panicked(flights.spawn_if_absent("k", no_work).unwrap().await);
     assert_eq!(flights.in_flight(), 0);
     assert_eq!(flights.run("k", || ready(Ok(1))).await.unwrap(), 1);
 }
@@ -193,7 +193,7 @@ async fn panic_in_the_equality_of_a_key_leaves_the_table_usable() {
     let caller = tokio::spawn(flights.run(Key(true), || async { Ok(2) }));
     assert!(caller.await.unwrap_err().is_panic());
     done.send(1).unwrap();
-    assert_eq!(ticket.wait().await.unwrap(), 1);
+    assert_eq!(ticket.await.unwrap(), 1);
     assert_eq!(flights.in_flight(), 0);
     assert_eq!(
         flights.run(Key(false), || async { Ok(3) }).await.unwrap(),

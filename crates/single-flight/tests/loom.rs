@@ -5,6 +5,8 @@
 #![allow(dead_code, missing_docs, unreachable_pub)] // the modules are included, not linked
 #![allow(clippy::unwrap_used)] // unwrap in a test is an assertion
 
+#[path = "../src/contained.rs"]
+mod contained;
 #[path = "../src/error.rs"]
 mod error;
 #[path = "../src/flight.rs"]
@@ -15,17 +17,22 @@ mod limits;
 mod sync;
 #[path = "../src/table.rs"]
 mod table;
+#[path = "../src/wait_list.rs"]
+mod wait_list;
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
+use std::task::Waker;
 
 use loom::future::block_on;
 use loom::thread;
 
 use error::FlightError;
-use flight::{Flight, Outcome, Seat};
+use flight::{Flight, Outcome};
 use limits::Limits;
 use sync::Arc;
 use table::{Boarding, Lead, Table};
+use wait_list::{Entry, WaitList};
 
 type Flights = Arc<Table<u8, u32, ()>>;
 
@@ -46,8 +53,8 @@ fn lead(flights: &Flights) -> Lead<u8, u32, ()> {
 
 /// Waits as a waiter does; blocks for ever, which loom reports, if the wake-up is lost.
 fn wait(flight: Arc<Flight<u8, u32, ()>>) -> Outcome<u32, ()> {
-    let seat = Seat::take(flight, NonZeroUsize::MIN).unwrap();
-    block_on(seat.flight().landed()).clone()
+    let mut place = None;
+    block_on(poll_fn(|cx| flight.poll(&mut place, None, cx.waker())))
 }
 
 #[test]
@@ -95,7 +102,7 @@ fn work_and_deadline_landing_together_tell_one_outcome() {
         let (watchdog, watched) = (Arc::clone(&flights), Arc::clone(&flight));
         let overdue = thread::spawn(move || {
             watchdog.land(&watched, Err(FlightError::Deadline));
-            block_on(watched.landed()).clone()
+            wait(watched)
         });
         let led = lead.land_here(Ok(1));
         let waited = wait(flight);
@@ -125,21 +132,41 @@ fn a_late_landing_leaves_the_next_flight_of_the_key_alone() {
 }
 
 #[test]
-fn seats_are_never_more_than_allowed_and_come_back() {
+fn a_waiter_who_leaves_while_the_flight_lands_takes_nobodys_wake() {
     loom::model(|| {
         let flights = flights();
         let lead = lead(&flights);
         let flight = Arc::clone(lead.flight().unwrap());
-        let theirs = Arc::clone(&flight);
-        let other = thread::spawn(move || Seat::take(theirs, NonZeroUsize::MIN));
-        let ours = Seat::take(Arc::clone(&flight), NonZeroUsize::MIN);
-        let theirs = other.join().unwrap();
-        assert_eq!(
-            usize::from(ours.is_some()) + usize::from(theirs.is_some()),
-            1
-        );
-        drop((ours, theirs));
-        assert!(Seat::take(flight, NonZeroUsize::MIN).is_some());
-        lead.land(Ok(1));
+        let mut place = None;
+        let entered = flight.poll(&mut place, None, Waker::noop());
+        assert!(entered.is_pending());
+        let staying = Arc::clone(&flight);
+        let stays = thread::spawn(move || assert!(matches!(wait(staying), Ok(1))));
+        let landing = thread::spawn(move || lead.land(Ok(1)));
+        flight.leave(place.unwrap());
+        stays.join().unwrap();
+        landing.join().unwrap();
+    });
+}
+
+#[test]
+fn seats_are_never_more_than_allowed_and_come_back() {
+    loom::model(|| {
+        let list = Arc::new(WaitList::new());
+        let enter = |list: &WaitList| {
+            let mut place = None;
+            let entry = list.enter(&mut place, Some(NonZeroUsize::MIN), Waker::noop());
+            assert_eq!(entry == Entry::Waiting, place.is_some());
+            place
+        };
+        let theirs = Arc::clone(&list);
+        let other = thread::spawn(move || enter(&theirs));
+        let places = [enter(&list), other.join().unwrap()];
+        assert_eq!(places.iter().flatten().count(), 1);
+        places
+            .into_iter()
+            .flatten()
+            .for_each(|place| list.leave(place));
+        assert!(enter(&list).is_some());
     });
 }

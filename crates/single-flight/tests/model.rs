@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use common::settle;
-use portcullis_single_flight::{FlightError, Limits, SingleFlight, Ticket};
+use portcullis_single_flight::{FlightError, Limits, SingleFlight};
 use proptest::prelude::*;
 use tokio::sync::oneshot;
 use tokio_test::task;
@@ -228,8 +228,8 @@ async fn compare(ops: Vec<Op>) {
             Op::Spawn(key) => {
                 let works = Arc::clone(&works);
                 let ticket = flights.spawn_if_absent(key, move || work(works, key, None));
-                let mut caller = match ticket.map(Ticket::wait) {
-                    Ok(wait) => boxed(wait),
+                let mut caller = match ticket {
+                    Ok(ticket) => boxed(ticket),
                     Err(refused) => boxed(std::future::ready(Err(refused))),
                 };
                 let so_far = look(&mut caller);

@@ -112,7 +112,7 @@ fn a_task_that_never_ran_before_the_shutdown_is_aborted_too() {
         .block_on(async { flights.spawn_if_absent("k", || async { panic!("called") }) })
         .unwrap();
     drop(runtime);
-    let mut wait = task::spawn(ticket.wait());
+    let mut wait = task::spawn(ticket);
     assert!(matches!(
         assert_ready!(wait.poll()),
         Err(FlightError::Aborted)
@@ -132,16 +132,16 @@ fn panic_in_the_drop_of_aborted_work_leaves_nothing() {
 
     let flights = flights();
     let runtime = runtime();
-    let ticket = runtime.block_on(async {
-        let ticket = flights.spawn_if_absent("k", || async {
-            let _bomb = Bomb;
-            pending().await
-        });
-        settle().await;
-        ticket.unwrap()
+    let inside = runtime.enter();
+    let ticket = flights.spawn_if_absent("k", || async {
+        let _bomb = Bomb;
+        pending().await
     });
+    drop(inside);
+    let ticket = ticket.unwrap();
+    runtime.block_on(settle());
     drop(runtime);
-    let mut wait = task::spawn(ticket.wait());
+    let mut wait = task::spawn(ticket);
     assert!(matches!(
         assert_ready!(wait.poll()),
         Err(FlightError::Aborted)

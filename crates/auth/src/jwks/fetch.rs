@@ -1,0 +1,236 @@
+//! One attempt to fetch the keys: metadata if need be, then the set.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use url::Url;
+
+use crate::key::{DroppedKey, JwksOptions, VerifyingKey, parse_jwks};
+
+use super::discovery::Discovery;
+use super::http_client::{Get, Got};
+use super::{FetchError, HttpClient, cache_control};
+
+/// What fetches the keys of one issuer.
+#[derive(Debug)]
+pub(super) struct Fetcher {
+    pub(super) client: HttpClient,
+    pub(super) source: Source,
+    pub(super) options: JwksOptions,
+    /// The deadline of one attempt.
+    pub(super) attempt: Duration,
+}
+
+/// Where the URL of the keys comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Url(Url),
+    Discovery(Discovery),
+}
+
+/// What one attempt leaves for the next.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    pub(super) endpoint: Option<Endpoint>,
+    pub(super) validator: Option<Validator>,
+}
+
+/// A URL that discovery gave.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) url: Url,
+    pub(super) found: Instant,
+    /// Whether the last fetch failed, so that the metadata is to be read again.
+    pub(super) suspect: bool,
+}
+
+/// The entity tag of the set in use, and where it came from.
+#[derive(Clone, Debug)]
+pub(super) struct Validator {
+    pub(super) url: Url,
+    pub(super) etag: HeaderValue,
+}
+
+/// What an attempt brought.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    /// None if the set in use is still the one.
+    pub(super) new: Option<NewKeys>,
+    /// How long the server says that the set is good.
+    pub(super) lifetime: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub(super) struct NewKeys {
+    pub(super) keys: Vec<VerifyingKey>,
+    pub(super) dropped: Vec<DroppedKey>,
+    pub(super) document: Bytes,
+}
+
+/// Metadata older than this is read again.
+const METADATA_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer entity tags are not kept.
+const MAX_ETAG: usize = 512;
+
+// === impl Fetcher ===
+
+impl Fetcher {
+    /// Fetches the keys. With `revalidate`, caches on the way are asked to look again.
+    ///
+    /// What is learned stays in `memory` even if the caller gives up.
+    pub(super) async fn fetch(
+        &self,
+        memory: &mut Memory,
+        now: Instant,
+        revalidate: bool,
+    ) -> Result<Fetched, FetchError> {
+        let url = self.locate(memory, now, revalidate).await?;
+        let mut get = self.get(url, revalidate);
+        let validator = memory.validator.as_ref().filter(|held| held.url == get.url);
+        if let Some(validator) = validator {
+            get.headers.insert(IF_NONE_MATCH, validator.etag.clone());
+        }
+        let asked = validator.is_some();
+        let got = self.client.get(&get).await?;
+        let lifetime = cache_control::lifetime(&got.headers);
+        if got.status == StatusCode::NOT_MODIFIED {
+            // Unasked for, it says nothing about what we hold.
+            return if asked {
+                Ok(Fetched {
+                    new: None,
+                    lifetime,
+                })
+            } else {
+                Err(FetchError::Status(304))
+            };
+        }
+        let parsed =
+            parse_jwks(&got.body, &self.options).map_err(|error| FetchError::from(&error))?;
+        memory.validator = validator_of(get.url, &got);
+        Ok(Fetched {
+            new: Some(NewKeys {
+                keys: parsed.keys,
+                dropped: parsed.dropped,
+                document: got.body,
+            }),
+            lifetime,
+        })
+    }
+
+    /// The URL of the keys. Metadata that cannot be read does not take away a URL that is known.
+    async fn locate(
+        &self,
+        memory: &mut Memory,
+        now: Instant,
+        revalidate: bool,
+    ) -> Result<Url, FetchError> {
+        let discovery = match &self.source {
+            Source::Url(url) => return Ok(url.clone()),
+            Source::Discovery(discovery) => discovery,
+        };
+        let found = match &memory.endpoint {
+            Some(known) if known.is_good(now) => return Ok(known.url.clone()),
+            // The other half of the time is for the keys.
+            Some(_) => {
+                let half = self.attempt / 2;
+                tokio::time::timeout(half, self.discover(discovery, revalidate))
+                    .await
+                    .unwrap_or(Err(FetchError::Timeout))
+            }
+            None => self.discover(discovery, revalidate).await,
+        };
+        match (found, &memory.endpoint) {
+            (Ok(url), _) => {
+                memory.endpoint = Some(Endpoint {
+                    url: url.clone(),
+                    found: now,
+                    suspect: false,
+                });
+                Ok(url)
+            }
+            (Err(error), Some(known)) => {
+                tracing::debug!(
+                    target: "portcullis::jwks",
+                    error = error.as_str(),
+                    "metadata could not be read; the known jwks_uri stays"
+                );
+                Ok(known.url.clone())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn discover(&self, discovery: &Discovery, revalidate: bool) -> Result<Url, FetchError> {
+        let [oidc, oauth] = &discovery.candidates;
+        let first = match self.metadata(discovery, oidc, revalidate).await {
+            // Not there: the other place.
+            Err(FetchError::Status(status)) if (400..500).contains(&status) => {
+                FetchError::Status(status)
+            }
+            other => return other,
+        };
+        match self.metadata(discovery, oauth, revalidate).await {
+            // The more usual place is the one to complain about.
+            Err(FetchError::Status(_)) => Err(first),
+            other => other,
+        }
+    }
+
+    async fn metadata(
+        &self,
+        discovery: &Discovery,
+        url: &Url,
+        revalidate: bool,
+    ) -> Result<Url, FetchError> {
+        let got = self.client.get(&self.get(url.clone(), revalidate)).await?;
+        match got.status {
+            StatusCode::OK => discovery.jwks_uri(&got.body),
+            other => Err(FetchError::Status(other.as_u16())),
+        }
+    }
+
+    fn get(&self, url: Url, revalidate: bool) -> Get {
+        let mut headers = HeaderMap::new();
+        if revalidate {
+            // RFC 9111 section 5.2.1.4: a cache on the way may hold the set from before the rotation.
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        Get {
+            url,
+            headers,
+            max_bytes: self.options.max_bytes(),
+        }
+    }
+}
+
+// === impl Endpoint ===
+
+impl Endpoint {
+    fn is_good(&self, now: Instant) -> bool {
+        !self.suspect && now.saturating_duration_since(self.found) < METADATA_AGE
+    }
+}
+
+// === impl Source ===
+
+impl Source {
+    /// What a saved set must have come from to be used.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Url(url) => url.to_string(),
+            Self::Discovery(discovery) => discovery.candidates[0].to_string(),
+        }
+    }
+}
+
+fn validator_of(url: Url, got: &Got) -> Option<Validator> {
+    got.headers
+        .get(ETAG)
+        .filter(|etag| etag.len() <= MAX_ETAG)
+        .map(|etag| Validator {
+            url,
+            etag: etag.clone(),
+        })
+}

@@ -315,3 +315,39 @@ fn a_header_member_that_was_set_or_taken_away_stays_so() {
         .sign(&key);
     assert_eq!(forge::header(&back)["kid"], "again");
 }
+
+#[test]
+fn a_custom_key_signs_as_the_test_says() {
+    let key = SigningKey::custom(Algorithm::Es256, json!({ "kty": "EC" }), |message| {
+        message.len().to_be_bytes().to_vec()
+    })
+    .with_kid("hsm");
+    let token = KeyMint::new().token().sign(&key);
+    let (message, encoded) = token.rsplit_once('.').unwrap();
+    assert_eq!(
+        URL_SAFE_NO_PAD.decode(encoded).unwrap(),
+        message.len().to_be_bytes()
+    );
+    assert_eq!(
+        key.jwk(),
+        json!({ "alg": "ES256", "kid": "hsm", "kty": "EC", "use": "sig" })
+    );
+}
+
+#[cfg(feature = "weak-rsa")]
+#[test]
+fn a_weak_rsa_key_makes_a_right_signature_that_only_its_size_condemns() {
+    let key = SigningKey::weak_rsa(1024).with_kid("weak");
+    let jwk = key.jwk();
+    assert_eq!(bytes(&jwk["n"]).len(), 128);
+    let token = KeyMint::new().token().sign(&key);
+    let (message, encoded) = token.rsplit_once('.').unwrap();
+    let public = RsaPublicKeyComponents {
+        n: bytes(&jwk["n"]),
+        e: bytes(&jwk["e"]),
+    };
+    let tail = URL_SAFE_NO_PAD.decode(encoded).unwrap();
+    let check = |parameters| public.verify(parameters, message.as_bytes(), &tail);
+    assert!(check(&signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY).is_ok());
+    assert!(check(&signature::RSA_PKCS1_2048_8192_SHA256).is_err());
+}

@@ -78,9 +78,23 @@ impl SigningKey {
         Self::new(Material::Hmac(secret.as_ref().into()), Algorithm::Hs256)
     }
 
+    /// A key that only the test has: `jwk` says which, `sign` signs a message for `algorithm`.
+    ///
+    /// For what this kit does not generate, such as keys that are too weak. It has no `kid` unless
+    /// [`with_kid`](Self::with_kid) gives it one.
+    #[must_use]
+    pub fn custom(
+        algorithm: Algorithm,
+        jwk: Value,
+        sign: impl Fn(&[u8]) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Self {
+        let sign = Box::new(sign);
+        Self::new(Material::Custom { jwk, sign }, algorithm)
+    }
+
     fn new(material: Material, algorithm: Algorithm) -> Self {
         let kid = match material {
-            Material::Hmac(_) => None,
+            Material::Hmac(_) | Material::Custom { .. } => None,
             _ => Some(thumbprint(&material.jwk())[..16].into()),
         };
         Self {
@@ -148,7 +162,7 @@ impl SigningKey {
     /// The public half as `SubjectPublicKeyInfo` in DER.
     ///
     /// # Panics
-    /// If the key is a shared secret: it has no public half.
+    /// If the key is a shared secret, which has no public half, or a [`custom`](Self::custom) one.
     #[must_use]
     pub fn public_der(&self) -> Vec<u8> {
         self.material
@@ -159,7 +173,7 @@ impl SigningKey {
     /// The public half as a PEM block `PUBLIC KEY`.
     ///
     /// # Panics
-    /// If the key is a shared secret: it has no public half.
+    /// If the key is a shared secret, which has no public half, or a [`custom`](Self::custom) one.
     #[must_use]
     pub fn public_pem(&self) -> String {
         pem("PUBLIC KEY", &self.public_der())

@@ -34,7 +34,11 @@ pub(crate) enum Material {
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
     Hmac(Box<[u8]>),
+    Custom { jwk: Value, sign: Box<Sign> },
 }
+
+/// How a custom key signs.
+pub(crate) type Sign = dyn Fn(&[u8]) -> Vec<u8> + Send + Sync;
 
 type Pool = Mutex<HashMap<(String, RsaSize), Arc<OnceLock<Arc<RsaKeyPair>>>>>;
 
@@ -112,6 +116,7 @@ impl Material {
                 let key = hmac::Key::new(hmac_algorithm(algorithm), secret);
                 hmac::sign(&key, message).as_ref().to_vec()
             }
+            Self::Custom { sign, .. } => sign(message),
         }
     }
 
@@ -137,10 +142,11 @@ impl Material {
                 json!({ "crv": "Ed25519", "kty": "OKP", "x": b64(pair.public_key().as_ref()) })
             }
             Self::Hmac(secret) => json!({ "k": b64(secret), "kty": "oct" }),
+            Self::Custom { jwk, .. } => jwk.clone(),
         }
     }
 
-    /// The `SubjectPublicKeyInfo`; `None` for a shared secret.
+    /// The `SubjectPublicKeyInfo`; `None` where there is none, or none known.
     pub(crate) fn public_der(&self) -> Option<Vec<u8>> {
         fn der(key: &impl AsDer<PublicKeyX509Der<'static>>) -> Vec<u8> {
             key.as_der()
@@ -152,7 +158,7 @@ impl Material {
             Self::Rsa(pair) => Some(der(pair.public_key())),
             Self::Ec(pair) => Some(der(pair.public_key())),
             Self::Ed(pair) => Some(der(pair.public_key())),
-            Self::Hmac(_) => None,
+            Self::Hmac(_) | Self::Custom { .. } => None,
         }
     }
 }

@@ -9,6 +9,8 @@ mod algorithm;
 mod builder;
 mod key;
 mod material;
+#[cfg(feature = "weak-rsa")]
+mod weak;
 
 pub use algorithm::Algorithm;
 pub use builder::TokenBuilder;

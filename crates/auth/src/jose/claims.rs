@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use portcullis_core::UnixTime;
-use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 
 use super::scan;
 use crate::Reason;
@@ -83,7 +83,11 @@ impl<'a> Claims<'a> {
 
     /// The client, by whichever name the provider gives it.
     pub(crate) fn client(&self) -> Option<&str> {
-        [&self.client_id, &self.azp, &self.appid, &self.cid].into_iter().flatten().next().map(|id| &**id)
+        [&self.client_id, &self.azp, &self.appid, &self.cid]
+            .into_iter()
+            .flatten()
+            .next()
+            .map(|id| &**id)
     }
 }
 
@@ -138,7 +142,9 @@ fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NumericDate
     deserializer.deserialize_f64(Date).map(Some)
 }
 
-fn nullable_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NumericDate>, D::Error> {
+fn nullable_date<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NumericDate>, D::Error> {
     deserializer.deserialize_option(Nullable(Date))
 }
 
@@ -242,20 +248,33 @@ impl Visitor<'_> for Date {
     }
 
     fn visit_u64<E>(self, seconds: u64) -> Result<NumericDate, E> {
-        Ok(NumericDate { seconds, fraction: false })
+        Ok(NumericDate {
+            seconds,
+            fraction: false,
+        })
     }
 
     fn visit_i64<E: Error>(self, seconds: i64) -> Result<NumericDate, E> {
         let seconds = u64::try_from(seconds).map_err(|_| E::custom("a date before 1970"))?;
-        Ok(NumericDate { seconds, fraction: false })
+        Ok(NumericDate {
+            seconds,
+            fraction: false,
+        })
     }
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, checked"
+    )]
     fn visit_f64<E: Error>(self, seconds: f64) -> Result<NumericDate, E> {
         if !seconds.is_finite() || seconds.is_sign_negative() {
             return Err(E::custom("a date that is no date"));
         }
-        Ok(NumericDate { seconds: seconds as u64, fraction: seconds.fract() > 0.0 })
+        Ok(NumericDate {
+            seconds: seconds as u64,
+            fraction: seconds.fract() > 0.0,
+        })
     }
 }
 

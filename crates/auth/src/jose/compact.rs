@@ -23,12 +23,22 @@ impl<'a> Compact<'a> {
     pub(crate) fn split(token: &'a str) -> Result<Self, Reason> {
         let first_dot = token.find('.').ok_or(Reason::Malformed)?;
         let last_dot = token.rfind('.').ok_or(Reason::Malformed)?;
-        let middle = token.get(first_dot + 1..last_dot).ok_or(Reason::Malformed)?;
+        let middle = token
+            .get(first_dot + 1..last_dot)
+            .ok_or(Reason::Malformed)?;
         // An unsigned token ("alg": "none") ends in a dot: its empty signature is no signature.
-        if first_dot == 0 || middle.contains('.') || middle.is_empty() || last_dot + 1 == token.len() {
+        if first_dot == 0
+            || middle.contains('.')
+            || middle.is_empty()
+            || last_dot + 1 == token.len()
+        {
             return Err(Reason::Malformed);
         }
-        Ok(Self { token, first_dot, last_dot })
+        Ok(Self {
+            token,
+            first_dot,
+            last_dot,
+        })
     }
 
     /// What the signature covers (RFC 7515 section 5.2, step 8).
@@ -47,7 +57,10 @@ impl<'a> Compact<'a> {
     }
 
     /// Decodes the signature into `buffer` and gives what was decoded.
-    pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8; SIGNATURE_MAX]) -> Result<&'b [u8], Reason> {
+    pub(crate) fn signature<'b>(
+        &self,
+        buffer: &'b mut [u8; SIGNATURE_MAX],
+    ) -> Result<&'b [u8], Reason> {
         let text = &self.token[self.last_dot + 1..];
         let length = URL_SAFE_NO_PAD
             .decode_slice(text, buffer.as_mut_slice())

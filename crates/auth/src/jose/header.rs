@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::de::{Deserializer, Error as _, IgnoredAny};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny};
 
 use super::claims::text;
 use super::scan;
@@ -51,7 +51,10 @@ impl<'a> Header<'a> {
         let header: Self = serde_json::from_str(text).map_err(|_| Reason::Malformed)?;
         // RFC 7515 section 4.1.11: an extension that is not understood must be refused, and none is.
         // RFC 7797 (`b64`), compression and encryption are such; a nested JWT is another token.
-        let nested = header.cty.as_deref().is_some_and(|cty| cty.eq_ignore_ascii_case("JWT"));
+        let nested = header
+            .cty
+            .as_deref()
+            .is_some_and(|cty| cty.eq_ignore_ascii_case("JWT"));
         if header.crit || header.b64 || header.zip || header.enc || nested {
             return Err(Reason::UnsupportedHeader);
         }
@@ -88,7 +91,9 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
     IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
-fn key_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KeyId<'a>>, D::Error> {
+fn key_id<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<KeyId<'a>>, D::Error> {
     struct Visitor;
     impl<'de> serde::de::Visitor<'de> for Visitor {
         type Value = KeyId<'de>;
@@ -132,7 +137,11 @@ fn key_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<K
 
     fn short(text: Cow<'_, str>) -> KeyId<'_> {
         let control = text.bytes().any(|byte| byte.is_ascii_control());
-        if text.len() > KEY_ID_MAX || control { KeyId::Impossible } else { KeyId::Text(text) }
+        if text.len() > KEY_ID_MAX || control {
+            KeyId::Impossible
+        } else {
+            KeyId::Text(text)
+        }
     }
 
     deserializer.deserialize_any(Visitor).map(Some)

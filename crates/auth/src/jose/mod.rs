@@ -9,10 +9,10 @@ mod compact;
 mod header;
 mod scan;
 
-pub(crate) use claims::{Claims, NumericDate, Strings};
+pub(crate) use claims::{Claims, Strings};
 pub(crate) use compact::{Compact, SIGNATURE_MAX};
-pub(crate) use header::{Header, KeyId};
-pub(crate) use scan::scan;
+pub(crate) use header::Header;
+use scan::scan;
 
 #[cfg(test)]
 mod tests;

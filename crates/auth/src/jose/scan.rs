@@ -44,7 +44,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn run(&mut self) -> Option<()> {
-        let start = self.bytes.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        let start = self
+            .bytes
+            .iter()
+            .position(|byte| !byte.is_ascii_whitespace())?;
         if self.bytes[start] != b'{' {
             return None;
         }

@@ -12,8 +12,24 @@ fn header(text: &str) -> Result<Header<'_>, Reason> {
 #[test]
 fn three_nonempty_parts_are_a_token_and_nothing_else_is() {
     assert!(Compact::split("a.b.c").is_ok());
-    for bad in ["", ".", "..", "a", "a.b", "a.b.", ".b.c", "a..c", "a.b.c.d", "a.b.c.d.e", "a.b..c"] {
-        assert_eq!(Compact::split(bad).err(), Some(Reason::Malformed), "{bad:?}");
+    for bad in [
+        "",
+        ".",
+        "..",
+        "a",
+        "a.b",
+        "a.b.",
+        ".b.c",
+        "a..c",
+        "a.b.c.d",
+        "a.b.c.d.e",
+        "a.b..c",
+    ] {
+        assert_eq!(
+            Compact::split(bad).err(),
+            Some(Reason::Malformed),
+            "{bad:?}"
+        );
     }
 }
 
@@ -23,12 +39,22 @@ fn base64_is_strict() {
     // "e30" is {}; padding, the other alphabet, white space and stray bits are other spellings of it.
     for bad in ["e30=", "e31", "e3 0", "e30\n", "e+_A", "e", "é"] {
         let token = format!("{bad}.e30.AA");
-        assert_eq!(Compact::split(&token).unwrap().header(), Err(Reason::Malformed), "{bad:?}");
+        assert_eq!(
+            Compact::split(&token).unwrap().header(),
+            Err(Reason::Malformed),
+            "{bad:?}"
+        );
         let token = format!("e30.e30.{bad}");
-        assert_eq!(Compact::split(&token).unwrap().signature(&mut buffer), Err(Reason::Malformed));
+        assert_eq!(
+            Compact::split(&token).unwrap().signature(&mut buffer),
+            Err(Reason::Malformed)
+        );
     }
     let long = format!("e30.e30.{}", "A".repeat(1_368));
-    assert_eq!(Compact::split(&long).unwrap().signature(&mut buffer), Err(Reason::Malformed));
+    assert_eq!(
+        Compact::split(&long).unwrap().signature(&mut buffer),
+        Err(Reason::Malformed)
+    );
 }
 
 #[test]
@@ -41,7 +67,11 @@ fn duplicate_members_are_refused_at_every_level_and_escapes_do_not_hide_them() {
     ] {
         assert_eq!(scan(bad), Err(Reason::Malformed), "{bad}");
     }
-    for good in [r#"{"a":{"a":{"a":1}},"b":["a","a"],"c":"a"}"#, r#"{"a":[{"b":1},{"b":1}]}"#, "{}"] {
+    for good in [
+        r#"{"a":{"a":{"a":1}},"b":["a","a"],"c":"a"}"#,
+        r#"{"a":[{"b":1},{"b":1}]}"#,
+        "{}",
+    ] {
         assert_eq!(scan(good), Ok(()), "{good}");
     }
 }
@@ -90,7 +120,8 @@ fn extensions_in_the_header_are_refused_whatever_their_value() {
     ] {
         assert_eq!(header(bad).err(), Some(Reason::UnsupportedHeader), "{bad}");
     }
-    let ignored = r#"{"alg":"RS256","jku":"https://evil","x5u":"u","jwk":{"kty":"oct"},"x5c":["c"]}"#;
+    let ignored =
+        r#"{"alg":"RS256","jku":"https://evil","x5u":"u","jwk":{"kty":"oct"},"x5c":["c"]}"#;
     assert!(header(ignored).is_ok());
 }
 
@@ -99,29 +130,63 @@ fn a_key_id_is_a_short_string_or_impossible() {
     assert_eq!(header(r#"{"kid":"k1"}"#).unwrap().key_id(), Ok(Some("k1")));
     assert_eq!(header("{}").unwrap().key_id(), Ok(None));
     let long = format!(r#"{{"kid":"{}"}}"#, "k".repeat(257));
-    for bad in [r#"{"kid":null}"#, r#"{"kid":7}"#, r#"{"kid":-1.5}"#, r#"{"kid":true}"#, r#"{"kid":"\n"}"#, &long] {
-        assert_eq!(header(bad).unwrap().key_id(), Err(Reason::UnknownKey), "{bad}");
+    for bad in [
+        r#"{"kid":null}"#,
+        r#"{"kid":7}"#,
+        r#"{"kid":-1.5}"#,
+        r#"{"kid":true}"#,
+        r#"{"kid":"\n"}"#,
+        &long,
+    ] {
+        assert_eq!(
+            header(bad).unwrap().key_id(),
+            Err(Reason::UnknownKey),
+            "{bad}"
+        );
     }
     assert_eq!(header(r#"{"kid":["k1"]}"#).err(), Some(Reason::Malformed));
 }
 
 #[test]
 fn the_media_type_is_read_without_its_prefix() {
-    assert_eq!(header(r#"{"typ":"application/at+jwt"}"#).unwrap().media_type(), Some("at+jwt"));
-    assert_eq!(header(r#"{"typ":"Application/AT+JWT"}"#).unwrap().media_type(), Some("AT+JWT"));
-    assert_eq!(header(r#"{"typ":"JWT"}"#).unwrap().media_type(), Some("JWT"));
+    assert_eq!(
+        header(r#"{"typ":"application/at+jwt"}"#)
+            .unwrap()
+            .media_type(),
+        Some("at+jwt")
+    );
+    assert_eq!(
+        header(r#"{"typ":"Application/AT+JWT"}"#)
+            .unwrap()
+            .media_type(),
+        Some("AT+JWT")
+    );
+    assert_eq!(
+        header(r#"{"typ":"JWT"}"#).unwrap().media_type(),
+        Some("JWT")
+    );
     assert_eq!(header("{}").unwrap().media_type(), None);
 }
 
 #[test]
 fn dates_are_numbers_from_the_epoch_on() {
-    let exp = |value: &str| claims(&format!(r#"{{"exp":{value}}}"#)).map(|claims| claims.exp.unwrap());
+    let exp =
+        |value: &str| claims(&format!(r#"{{"exp":{value}}}"#)).map(|claims| claims.exp.unwrap());
     assert_eq!(exp("1700000000").unwrap().floor().as_secs(), 1_700_000_000);
-    assert_eq!(exp("1700000000.9").unwrap().floor().as_secs(), 1_700_000_000);
+    assert_eq!(
+        exp("1700000000.9").unwrap().floor().as_secs(),
+        1_700_000_000
+    );
     assert_eq!(exp("1700000000.1").unwrap().ceil().as_secs(), 1_700_000_001);
     assert_eq!(exp("1.7e9").unwrap().ceil().as_secs(), 1_700_000_000);
-    assert_eq!(exp("9223372036854775808").unwrap().floor().as_secs(), 1 << 63);
-    assert_eq!(exp("18446744073709551616").unwrap().ceil().as_secs(), u64::MAX);
+    assert_eq!(
+        exp("9223372036854775808").unwrap().floor().as_secs(),
+        1 << 63
+    );
+    assert_eq!(
+        exp("18446744073709551616").unwrap().ceil().as_secs(),
+        u64::MAX
+    );
     assert_eq!(exp("1e300").unwrap().ceil().as_secs(), u64::MAX);
     for bad in ["-1", "-0.5", "\"1700000000\"", "null", "true", "[1]", "{}"] {
         assert_eq!(exp(bad).err(), Some(Reason::MalformedClaim), "{bad}");
@@ -135,11 +200,20 @@ fn dates_are_numbers_from_the_epoch_on() {
 #[test]
 fn audiences_are_one_string_or_several() {
     let aud = |value: &str| {
-        claims(&format!(r#"{{"aud":{value}}}"#))
-            .map(|claims| claims.aud.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+        claims(&format!(r#"{{"aud":{value}}}"#)).map(|claims| {
+            claims
+                .aud
+                .unwrap()
+                .iter()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
     };
     assert_eq!(aud(r#""a""#), Ok(vec!["a".to_owned()]));
-    assert_eq!(aud(r#"["a","b"]"#), Ok(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        aud(r#"["a","b"]"#),
+        Ok(vec!["a".to_owned(), "b".to_owned()])
+    );
     assert_eq!(aud("[]"), Ok(vec![]));
     for bad in ["null", "1", "{}", "[1]", "[null]", "[[\"a\"]]", r#""a\n""#] {
         assert_eq!(aud(bad), Err(Reason::MalformedClaim), "{bad}");
@@ -148,18 +222,33 @@ fn audiences_are_one_string_or_several() {
 
 #[test]
 fn what_decides_must_have_its_type_and_what_describes_may_be_null() {
-    for bad in [r#"{"iss":null}"#, r#"{"iss":["a"]}"#, r#"{"iss":1}"#, r#"{"sub":1}"#, r#"{"jti":{}}"#, r#"{"nbf":"0"}"#] {
+    for bad in [
+        r#"{"iss":null}"#,
+        r#"{"iss":["a"]}"#,
+        r#"{"iss":1}"#,
+        r#"{"sub":1}"#,
+        r#"{"jti":{}}"#,
+        r#"{"nbf":"0"}"#,
+    ] {
         assert_eq!(claims(bad).err(), Some(Reason::MalformedClaim), "{bad}");
     }
     let nulls = r#"{"sid":null,"acr":null,"amr":null,"scope":null,"auth_time":null,"azp":null}"#;
     let read = claims(nulls).unwrap();
-    assert!(read.sid.is_none() && read.acr.is_none() && read.scope.is_none() && read.client().is_none());
-    assert_eq!(claims(r#"{"cid":"okta","azp":null}"#).unwrap().client(), Some("okta"));
+    assert!(
+        read.sid.is_none() && read.acr.is_none() && read.scope.is_none() && read.client().is_none()
+    );
+    assert_eq!(
+        claims(r#"{"cid":"okta","azp":null}"#).unwrap().client(),
+        Some("okta")
+    );
     assert!(claims(r#"{"cnf":{"jkt":"x"}}"#).unwrap().cnf);
 }
 
 #[test]
 fn an_array_is_not_read_as_an_object() {
-    assert_eq!(claims(r#"["https://idp","sub"]"#).err(), Some(Reason::Malformed));
+    assert_eq!(
+        claims(r#"["https://idp","sub"]"#).err(),
+        Some(Reason::Malformed)
+    );
     assert_eq!(header(r#"["RS256"]"#).err(), Some(Reason::Malformed));
 }

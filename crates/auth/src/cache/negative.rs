@@ -1,0 +1,81 @@
+//! Tokens that were found bad a moment ago.
+
+use std::time::Duration;
+
+use moka::sync::Cache;
+use portcullis_core::UnixTime;
+
+use super::fingerprint::{BuildAsIs, Fingerprint};
+use crate::Reason;
+
+/// A small cache of tokens that were found bad for a reason that cannot heal by itself: a wrong
+/// signature, issuer or audience, or a malformed token. A client that is stuck with one costs no
+/// signature check each time.
+///
+/// It is apart from the good ones, so junk drives out junk only.
+#[derive(Clone, Debug)]
+pub(crate) struct Negative {
+    entries: Cache<Fingerprint, Bad, BuildAsIs>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bad {
+    reason: Reason,
+    generation: u64,
+    /// Not the library's business: its clock is not ours.
+    from: UnixTime,
+}
+
+const ENTRIES: u64 = 4096;
+const LIFETIME: Duration = Duration::from_secs(10);
+
+// === impl Negative ===
+
+impl Negative {
+    pub(crate) fn new() -> Self {
+        let entries = Cache::builder()
+            .max_capacity(ENTRIES)
+            .build_with_hasher(BuildAsIs::default());
+        Self { entries }
+    }
+
+    /// The reason, if the token was found bad with these very keys within the last 10 s.
+    pub(crate) fn get(
+        &self,
+        fingerprint: Fingerprint,
+        now: UnixTime,
+        generation: impl FnOnce(Reason) -> u64,
+    ) -> Option<Reason> {
+        let bad = self.entries.get(&fingerprint)?;
+        let young = bad.from <= now && now.since(bad.from) < LIFETIME;
+        (young && generation(bad.reason) == bad.generation).then_some(bad.reason)
+    }
+
+    pub(crate) fn insert(
+        &self,
+        fingerprint: Fingerprint,
+        reason: Reason,
+        generation: u64,
+        now: UnixTime,
+    ) {
+        if matches!(
+            reason,
+            Reason::Signature | Reason::Issuer | Reason::Audience | Reason::Malformed
+        ) {
+            self.entries.insert(
+                fingerprint,
+                Bad {
+                    reason,
+                    generation,
+                    from: now,
+                },
+            );
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.entries.entry_count()
+    }
+}

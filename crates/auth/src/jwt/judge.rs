@@ -1,0 +1,350 @@
+//! One look at a token: from bytes to a verdict, or to the key that is missing.
+
+use std::time::{Duration, Instant};
+
+use portcullis_core::{
+    Clock, Identity, IdentityParts, OutageCause, Provenance, Refusal, UnixTime, Work,
+};
+
+use super::issuer::{Source, Trusted};
+use super::{Shared, identity};
+use crate::cache::{Entry, Fingerprint, tail};
+use crate::jose::{Claims, Compact, Header, SIGNATURE_MAX};
+use crate::jwks::{Missing, Wanted};
+use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey};
+use crate::{Degrade, Gate, Outage, Presented, Reason, Verdict};
+
+/// What one look came to.
+pub(super) enum Judged {
+    Verdict(Verdict),
+    /// The token is good as far as it can be told without its key, and the key is not there.
+    Miss(Miss),
+    NotAdmitted(Refusal),
+}
+
+/// A key that is missing.
+pub(super) struct Miss {
+    issuer: usize,
+    kid: Option<Box<str>>,
+    algorithm: Algorithm,
+    issued_at: Option<UnixTime>,
+    /// The caller, if the token was seen valid before there were no keys.
+    held: Option<(Identity, Duration)>,
+}
+
+/// A token whose signature is good.
+struct Proven {
+    issuer: usize,
+    parts: IdentityParts,
+    /// When it expires, leeway included.
+    expires: UnixTime,
+    key: Proof,
+}
+
+/// By which key.
+struct Proof {
+    material: MaterialId,
+    generation: u64,
+    /// How much older than the hard age the keys are.
+    overdue: Option<Duration>,
+}
+
+/// What a new verification came to, if the token is not bad.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved once, and a box would cost each verification"
+)]
+enum Found {
+    Proven(Proven),
+    Miss(Miss),
+    NotAdmitted(Refusal),
+}
+
+impl<C: Clock> Shared<C> {
+    /// Looks at a token.
+    #[inline]
+    pub(super) fn judge(&self, token: Presented<'_>, gate: &Gate<'_>) -> Judged {
+        let bytes = token.as_bytes();
+        if bytes.len() > self.max_bytes {
+            return invalid(Reason::TooLarge);
+        }
+        let fingerprint = self.fingerprints.of(bytes);
+        let now = self.clock.wall();
+        let known = self.cache.get(fingerprint, bytes);
+        match known.as_ref().and_then(|entry| self.recheck(entry, now)) {
+            Some(verdict) => Judged::Verdict(verdict),
+            None => self.look(token, fingerprint, known, now, gate),
+        }
+    }
+
+    /// Checks again what can have changed since the verdict was cached. `None`: verify anew.
+    #[inline]
+    fn recheck(&self, entry: &Entry, now: UnixTime) -> Option<Verdict> {
+        if now >= entry.expires {
+            return Some(Verdict::Invalid(Reason::Expired));
+        }
+        if now >= entry.fresh_until {
+            return None;
+        }
+        let identity = || entry.identity.with_provenance(Provenance::Cached);
+        if let Source::Remote(jwks) = &self.issuers.get(entry.issuer)?.source {
+            let set = jwks.load();
+            if set.generation() != entry.generation && !set.is_live(&entry.material) {
+                return None;
+            }
+            if let Some(overdue) = set.overdue(now, jwks.hard_age()) {
+                let outage = Outage::new(OutageCause::KeysStale).holding(identity(), overdue);
+                return Some(Verdict::Indeterminate(outage));
+            }
+        }
+        Some(Verdict::Valid(identity()))
+    }
+
+    fn look(
+        &self,
+        token: Presented<'_>,
+        fingerprint: Fingerprint,
+        known: Option<Entry>,
+        now: UnixTime,
+        gate: &Gate<'_>,
+    ) -> Judged {
+        let compact = match token.text().and_then(Compact::split) {
+            Ok(compact) => compact,
+            // The form costs less to see than a lookup.
+            Err(reason) => return invalid(reason),
+        };
+        let generation = self.generation();
+        if let Some(reason) = self.negative.get(fingerprint, now, |_| generation) {
+            return invalid(reason);
+        }
+        let found = compact.payload().and_then(|payload| {
+            let found = self.verify_anew(compact, &payload, known, now, gate)?;
+            Ok((found, payload))
+        });
+        match found {
+            Ok((Found::Proven(proven), payload)) => {
+                let tail = tail(token.as_bytes());
+                Judged::Verdict(self.conclude(proven, payload, tail, fingerprint, now))
+            }
+            Ok((Found::Miss(miss), _)) => Judged::Miss(miss),
+            Ok((Found::NotAdmitted(refusal), _)) => Judged::NotAdmitted(refusal),
+            Err(reason) => {
+                self.negative.insert(fingerprint, reason, generation, now);
+                invalid(reason)
+            }
+        }
+    }
+
+    fn verify_anew(
+        &self,
+        compact: Compact<'_>,
+        payload: &[u8],
+        known: Option<Entry>,
+        now: UnixTime,
+        gate: &Gate<'_>,
+    ) -> Result<Found, Reason> {
+        let header = compact.header()?;
+        let header = Header::read(&header)?;
+        let claims = Claims::read(payload)?;
+        let mut buffer = [0; SIGNATURE_MAX];
+        let signature = compact.signature(&mut buffer)?;
+
+        let iss = claims.iss.as_deref().ok_or(Reason::MissingClaim)?;
+        let (position, issuer) = self.issuer(iss).ok_or(Reason::Issuer)?;
+        let algorithm = issuer.policy.check(&header, &claims, now)?;
+        let kid = header.key_id()?;
+
+        let key = match &issuer.source {
+            Source::Ring(ring) => {
+                let key = ring.verify(compact.signing_input(), signature);
+                let material = key.map_err(|_| Reason::Signature)?.material_id();
+                Proof {
+                    material,
+                    generation: 0,
+                    overdue: None,
+                }
+            }
+            Source::Fixed(set) => {
+                let key = set
+                    .find(kid, algorithm)
+                    .map_err(|error| reason_of(&error))?;
+                if let Err(refusal) = gate.admit(Work::Signature) {
+                    return Ok(Found::NotAdmitted(refusal));
+                }
+                prove(key, algorithm, compact, signature)?;
+                Proof {
+                    material: key.material_id(),
+                    generation: set.generation(),
+                    overdue: None,
+                }
+            }
+            Source::Remote(jwks) => {
+                let set = jwks.load();
+                let key = match set.find(kid, algorithm) {
+                    Ok(key) => key,
+                    Err(error) if error.may_heal() => {
+                        // Seen valid, and now there are no keys at all: known, if not for certain. A
+                        // key that a set has dropped is another matter.
+                        let held = known
+                            .filter(|_| set.is_cold())
+                            .and_then(|entry| held(entry, now));
+                        let issued_at = claims.iat.map(|iat| iat.floor());
+                        let kid = kid.map(Box::from);
+                        return Ok(Found::Miss(Miss {
+                            issuer: position,
+                            kid,
+                            algorithm,
+                            issued_at,
+                            held,
+                        }));
+                    }
+                    Err(error) => return Err(reason_of(&error)),
+                };
+                if let Err(refusal) = gate.admit(Work::Signature) {
+                    return Ok(Found::NotAdmitted(refusal));
+                }
+                prove(key, algorithm, compact, signature)?;
+                let overdue = set.overdue(now, jwks.hard_age());
+                Proof {
+                    material: key.material_id(),
+                    generation: set.generation(),
+                    overdue,
+                }
+            }
+        };
+        let parts = identity::parts(&issuer.name, &issuer.policy, &claims, payload)?;
+        let expires = issuer.policy.expires(&claims).ok_or(Reason::MissingClaim)?;
+        Ok(Found::Proven(Proven {
+            issuer: position,
+            parts,
+            expires,
+            key,
+        }))
+    }
+
+    /// The verdict about a token whose signature is good.
+    fn conclude(
+        &self,
+        proven: Proven,
+        payload: Vec<u8>,
+        token_tail: [u8; 16],
+        fingerprint: Fingerprint,
+        now: UnixTime,
+    ) -> Verdict {
+        let Proven {
+            issuer,
+            mut parts,
+            expires,
+            key,
+        } = proven;
+        parts.payload = payload.into_boxed_slice();
+        let identity = Identity::new(parts, Provenance::Fresh);
+        if let Some(overdue) = key.overdue {
+            return Verdict::Indeterminate(
+                Outage::new(OutageCause::KeysStale).holding(identity, overdue),
+            );
+        }
+        let entry = Entry {
+            token_tail,
+            issuer,
+            expires,
+            fresh_until: now + self.lifetime.mul_f64(1.0 - fastrand::f64() / 10.0),
+            verified_at: now,
+            generation: key.generation,
+            material: key.material,
+            identity: identity.clone(),
+        };
+        self.cache.insert(fingerprint, entry);
+        Verdict::Valid(identity)
+    }
+
+    fn issuer(&self, iss: &str) -> Option<(usize, &Trusted<C>)> {
+        self.issuers
+            .iter()
+            .enumerate()
+            .find(|(_, issuer)| issuer.policy.is_named(iss))
+    }
+
+    /// A number that changes whenever the keys of any issuer do.
+    fn generation(&self) -> u64 {
+        self.issuers
+            .iter()
+            .map(|issuer| match &issuer.source {
+                Source::Remote(jwks) => jwks.load().generation(),
+                Source::Fixed(_) | Source::Ring(_) => 0,
+            })
+            .fold(0, |sum, generation| {
+                sum.wrapping_mul(31).wrapping_add(generation)
+            })
+    }
+
+    // === a key that is missing ===
+
+    /// The verdict about a missing key, where nobody has to be waited for.
+    pub(super) fn miss_now(&self, miss: &Miss) -> Option<Verdict> {
+        let Source::Remote(jwks) = &self.issuers.get(miss.issuer)?.source else {
+            return None;
+        };
+        let leeway = self.issuers.get(miss.issuer)?.policy.leeway;
+        let missing = jwks.miss_now(&miss.wanted(leeway))?;
+        self.missing(miss, missing)
+    }
+
+    /// Waits for what the issuer says about a missing key.
+    pub(super) async fn find_missing(&self, miss: &Miss, deadline: Instant) -> Missing {
+        let issuer = self.issuers.get(miss.issuer);
+        let Some((Source::Remote(jwks), policy)) = issuer.map(|one| (&one.source, &one.policy))
+        else {
+            return Missing::Absent;
+        };
+        jwks.find_missing(&miss.wanted(policy.leeway), deadline)
+            .await
+    }
+
+    /// The outage, with the caller who was seen valid before.
+    pub(super) fn holding(&self, miss: &Miss, outage: Outage) -> Outage {
+        match &miss.held {
+            Some((identity, age)) => outage.holding(identity.clone(), *age),
+            None => outage,
+        }
+    }
+
+    pub(super) fn outage_of(&self, miss: Option<&Miss>) -> Outage {
+        let outage = Outage::new(OutageCause::KeyUnavailable);
+        miss.map_or(outage.clone(), |miss| self.holding(miss, outage))
+    }
+}
+
+impl Miss {
+    fn wanted(&self, leeway: Duration) -> Wanted<'_> {
+        Wanted::new(self.kid.as_deref(), self.algorithm).issued_at(self.issued_at, leeway)
+    }
+}
+
+fn prove(
+    key: &VerifyingKey,
+    algorithm: Algorithm,
+    compact: Compact<'_>,
+    signature: &[u8],
+) -> Result<(), Reason> {
+    key.verify(algorithm, compact.signing_input(), signature)
+        .map_err(|_| Reason::Signature)
+}
+
+fn reason_of(error: &LookupError) -> Reason {
+    match error {
+        LookupError::AlgorithmMismatch => Reason::Algorithm,
+        LookupError::Ambiguous => Reason::AmbiguousKey,
+        _ => Reason::UnknownKey,
+    }
+}
+
+/// A caller who was seen valid not too long ago, and how long ago.
+fn held(entry: Entry, now: UnixTime) -> Option<(Identity, Duration)> {
+    let age = now.since(entry.verified_at);
+    (age <= Degrade::GRACE_MAX).then(|| (entry.identity.with_provenance(Provenance::Cached), age))
+}
+
+fn invalid(reason: Reason) -> Judged {
+    Judged::Verdict(Verdict::Invalid(reason))
+}

@@ -1,0 +1,168 @@
+//! What the tokens of an issuer must look like. Plain decisions about a header and claims.
+
+use std::time::Duration;
+
+use portcullis_core::UnixTime;
+
+use super::roles::RolePath;
+use crate::Reason;
+use crate::jose::{Claims, Header};
+use crate::key::{Algorithm, AlgorithmSet};
+
+/// What the tokens of one issuer must look like. Its hash stands for it in the key of the verdict cache.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Policy {
+    pub(super) name: Box<str>,
+    pub(super) aliases: Vec<Box<str>>,
+    pub(super) audiences: Vec<Box<str>>,
+    pub(super) clients: Vec<Box<str>>,
+    pub(super) algorithms: AlgorithmSet,
+    pub(super) rule: Option<TokenRule>,
+    pub(super) roles: Vec<RolePath>,
+    pub(super) leeway: Duration,
+    pub(super) max_age: Option<Duration>,
+}
+
+/// How an access token is told from other tokens of the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum TokenRule {
+    /// By its type (RFC 9068).
+    AccessToken,
+    /// By what it grants.
+    Scoped,
+    /// Not at all.
+    Any,
+}
+
+// === impl Policy ===
+
+impl Policy {
+    pub(super) fn new(name: &str, algorithms: AlgorithmSet) -> Self {
+        Self {
+            name: name.into(),
+            aliases: Vec::new(),
+            audiences: Vec::new(),
+            clients: Vec::new(),
+            algorithms,
+            rule: None,
+            roles: Vec::new(),
+            leeway: Duration::from_secs(30),
+            max_age: None,
+        }
+    }
+
+    /// Whether `iss` names this issuer, byte for byte (RFC 8725 section 3.8).
+    pub(super) fn is_named(&self, iss: &str) -> bool {
+        *self.name == *iss || self.aliases.iter().any(|alias| **alias == *iss)
+    }
+
+    /// Everything that can be checked without a key. Gives the algorithm.
+    pub(super) fn check(
+        &self,
+        header: &Header<'_>,
+        claims: &Claims<'_>,
+        now: UnixTime,
+    ) -> Result<Algorithm, Reason> {
+        let algorithm = self.algorithm(header)?;
+        self.times(claims, now)?;
+        self.audience(claims)?;
+        self.token_type(header, claims)?;
+        self.client(claims)?;
+        // RFC 9449 section 7.2, RFC 8705 section 3: a bound token is not a bearer token.
+        if claims.cnf {
+            return Err(Reason::Bound);
+        }
+        Ok(algorithm)
+    }
+
+    /// When the token expires, leeway included.
+    pub(super) fn expires(&self, claims: &Claims<'_>) -> Option<UnixTime> {
+        claims.exp.map(|exp| exp.floor() + self.leeway)
+    }
+
+    /// RFC 8725 section 3.1: the algorithm is one we chose, never one that the token suggests.
+    fn algorithm(&self, header: &Header<'_>) -> Result<Algorithm, Reason> {
+        header
+            .algorithm()
+            .and_then(Algorithm::from_name)
+            .filter(|algorithm| self.algorithms.contains(*algorithm))
+            .ok_or(Reason::Algorithm)
+    }
+
+    /// RFC 7519 sections 4.1.4 to 4.1.6.
+    fn times(&self, claims: &Claims<'_>, now: UnixTime) -> Result<(), Reason> {
+        let expires = self.expires(claims).ok_or(Reason::MissingClaim)?;
+        if now >= expires {
+            return Err(Reason::Expired);
+        }
+        let latest = now + self.leeway;
+        if claims.nbf.is_some_and(|nbf| nbf.ceil() > latest) {
+            return Err(Reason::NotYetValid);
+        }
+        if claims.iat.is_some_and(|iat| iat.floor() > latest) {
+            return Err(Reason::IssuedInFuture);
+        }
+        if let Some(age) = self.max_age {
+            let iat = claims.iat.ok_or(Reason::MissingClaim)?;
+            if now > iat.floor() + age + self.leeway {
+                return Err(Reason::TooOld);
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 7519 section 4.1.3. None configured means that another rule stands in for it.
+    fn audience(&self, claims: &Claims<'_>) -> Result<(), Reason> {
+        if self.audiences.is_empty() {
+            return Ok(());
+        }
+        let aud = claims.aud.as_ref().ok_or(Reason::Audience)?;
+        let meant = aud
+            .iter()
+            .any(|one| self.audiences.iter().any(|ours| **ours == *one));
+        if meant { Ok(()) } else { Err(Reason::Audience) }
+    }
+
+    /// RFC 8725 section 3.11: what says to be another kind of token is never taken for this one.
+    fn token_type(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), Reason> {
+        let typ = header.media_type();
+        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        match self.rule {
+            Some(TokenRule::AccessToken) => {
+                if !is("at+jwt") {
+                    return Err(Reason::TokenType);
+                }
+                // RFC 9068 section 2.2; `iss`, `exp` and `aud` have been checked.
+                let complete = claims.sub.is_some()
+                    && claims.iat.is_some()
+                    && claims.jti.is_some()
+                    && claims.client().is_some();
+                if complete {
+                    Ok(())
+                } else {
+                    Err(Reason::MissingClaim)
+                }
+            }
+            _ if typ.is_none() || is("JWT") || is("at+jwt") => Ok(()),
+            _ => Err(Reason::TokenType),
+        }
+    }
+
+    /// Whether the token grants something, where that is what tells an access token.
+    pub(super) fn grants(&self, scopes: bool, roles: bool) -> Result<(), Reason> {
+        match self.rule {
+            Some(TokenRule::Scoped) if !scopes && !roles => Err(Reason::TokenType),
+            _ => Ok(()),
+        }
+    }
+
+    fn client(&self, claims: &Claims<'_>) -> Result<(), Reason> {
+        if self.clients.is_empty() {
+            return Ok(());
+        }
+        let known = claims
+            .client()
+            .is_some_and(|id| self.clients.iter().any(|one| **one == *id));
+        if known { Ok(()) } else { Err(Reason::Client) }
+    }
+}

@@ -20,11 +20,6 @@ pub(crate) struct Answers {
 
 impl Answers {
     pub(crate) fn prepare(challenge: &Challenge, style: &dyn RefusalStyle) -> Self {
-        let missing = Refusal::builder(RefusalKind::Unauthenticated, MISSING)
-            .detail("A token is required.")
-            .challenge(challenge.missing())
-            .style(style)
-            .build();
         let invalid = Reason::ALL
             .iter()
             .map(|reason| invalid(*reason, challenge, style))
@@ -39,7 +34,7 @@ impl Answers {
             })
             .collect();
         Self {
-            missing,
+            missing: missing(challenge, style),
             invalid,
             outage,
         }
@@ -60,7 +55,15 @@ impl Answers {
     }
 }
 
-fn invalid(reason: Reason, challenge: &Challenge, style: &dyn RefusalStyle) -> Refusal {
+pub(crate) fn missing(challenge: &Challenge, style: &dyn RefusalStyle) -> Refusal {
+    Refusal::builder(RefusalKind::Unauthenticated, MISSING)
+        .detail("A token is required.")
+        .challenge(challenge.missing())
+        .style(style)
+        .build()
+}
+
+pub(crate) fn invalid(reason: Reason, challenge: &Challenge, style: &dyn RefusalStyle) -> Refusal {
     let (kind, error) = match reason.class() {
         Class::Request => (RefusalKind::BadRequest, "invalid_request"),
         Class::Token | Class::Bound => (RefusalKind::Unauthenticated, "invalid_token"),

@@ -11,7 +11,7 @@ use pin_project::pin_project;
 use portcullis_core::{Head, Observer, Protocol, Refusal, ResponseBody};
 use tower_service::Service;
 
-use super::judge::Step;
+use super::judge::Conclusion;
 use super::settings::Settings;
 use crate::{Gate, Verdict};
 
@@ -100,15 +100,13 @@ where
                     };
                     let gate = Gate::new(Head::of(&request), settings.admission());
                     let next = match settings.conclude(&observer, &gate, verdict) {
-                        Step::Pass(pass) => {
+                        Conclusion::Pass(pass) => {
                             settings.apply(pass, &mut request);
                             State::Calling(service.call(request))
                         }
-                        Step::Refuse(refusal) => {
+                        Conclusion::Refuse(refusal) => {
                             State::Refused(refusal, Protocol::of(request.headers()))
                         }
-                        // A verdict is never another question.
-                        Step::Ask(_) => return Poll::Pending,
                     };
                     state.set(next);
                 }

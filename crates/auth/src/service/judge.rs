@@ -3,35 +3,38 @@
 use std::time::{Duration, Instant};
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use portcullis_core::{
-    Head, Identity, Observer, Refusal, RequestContext, Secret, VerdictEvent, VerdictOutcome, Work,
+    Head, Identity, Observer, OutageCause, Refusal, Secret, VerdictEvent, VerdictOutcome, Work,
 };
 
 use super::future::Asked;
 use super::settings::{Settings, Tokens};
 use crate::answers::MISSING;
 use crate::{
-    Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, TokenExtractor as _, Verdict,
-    Verifier,
+    Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, Verdict, Verifier, report,
 };
 
 /// What is to be done next.
 pub(super) enum Step {
-    /// Call the inner service.
-    Pass(Pass),
-    /// Answer with this.
-    Refuse(Refusal),
+    /// Nothing is left to find out.
+    Done(Conclusion),
     /// Ask for a verdict that needs I/O.
     Ask(Secret),
 }
 
+/// What came out.
+pub(super) enum Conclusion {
+    /// Call the inner service.
+    Pass(Pass),
+    /// Answer with this.
+    Refuse(Refusal),
+}
+
 /// With what the inner service is called.
 pub(super) enum Pass {
-    /// With the request as it is: nothing was looked at.
-    Untouched,
     /// Without identity.
-    Anonymous,
+    Anonymous(Anonymous),
     /// With this identity.
     As(Identity),
 }
@@ -48,39 +51,40 @@ impl Settings {
         O: Observer,
     {
         if self.preflight && is_preflight(head) {
-            return Step::Pass(Pass::Untouched);
+            let mark = Anonymous::preflight(self.answers().missing().clone());
+            return Step::Done(Conclusion::Pass(Pass::Anonymous(mark)));
         }
         let gate = Gate::new(head, self.admission());
         let token = match self.extract(head) {
             Extracted::Token(token) => token,
-            Extracted::Nothing => return self.without_token(observer, head),
-            Extracted::Refused(reason) => return self.invalid(observer, &gate, reason),
-        };
-        match verifier.try_verify(token, &gate) {
-            Attempt::Done(verdict) => self.conclude(observer, &gate, verdict),
-            Attempt::NotAdmitted(refusal) => self.not_admitted(observer, head, refusal),
-            Attempt::NeedsIo => {
-                // A verifier looks at the form of a token before it asks for I/O; this is for one
-                // that does not.
-                let Ok(text) = token.text() else {
-                    return self.invalid(observer, &gate, Reason::MalformedCredential);
-                };
-                match gate.admit(Work::Lookup) {
-                    Ok(()) => Step::Ask(Secret::from(text)),
-                    Err(refusal) => self.not_admitted(observer, head, refusal),
-                }
+            Extracted::Nothing => return Step::Done(self.without_token(observer, head)),
+            Extracted::Refused(reason) => {
+                return Step::Done(self.invalid(observer, &gate, reason));
             }
-        }
+        };
+        Step::Done(match verifier.try_verify(token, &gate) {
+            Attempt::Done(verdict) => self.conclude(observer, &gate, verdict),
+            Attempt::NotAdmitted(refusal) => not_admitted(observer, head, refusal),
+            // A verifier looks at the form of a token before it asks for I/O; the check is for one
+            // that does not.
+            Attempt::NeedsIo => match token.text() {
+                Err(reason) => self.invalid(observer, &gate, reason),
+                Ok(text) => match gate.admit(Work::Lookup) {
+                    Ok(()) => return Step::Ask(Secret::from(text)),
+                    Err(refusal) => not_admitted(observer, head, refusal),
+                },
+            },
+        })
     }
 
     /// The future that asks for a verdict, within the deadline.
     pub(super) fn ask<V: Verifier>(&self, verifier: V, token: Secret) -> Asked {
         let deadline = self.deadline;
         Box::pin(async move {
-            let late = || Outage::new(portcullis_core::OutageCause::KeyUnavailable);
+            let late = || Outage::new(OutageCause::KeyUnavailable).retry_after(RETRY_AFTER);
             tokio::time::timeout(deadline, verifier.verify(token))
                 .await
-                .unwrap_or_else(|_| Verdict::Indeterminate(late().retry_after(RETRY_AFTER)))
+                .unwrap_or_else(|_| Verdict::Indeterminate(late()))
         })
     }
 
@@ -91,12 +95,12 @@ impl Settings {
         observer: &O,
         gate: &Gate<'_>,
         verdict: Verdict,
-    ) -> Step {
+    ) -> Conclusion {
         match verdict {
             Verdict::Valid(identity) => {
                 observer.verdict(&VerdictEvent::new(VerdictOutcome::Valid, "ok").about(&identity));
-                note(gate.head(), "ok");
-                Step::Pass(Pass::As(identity))
+                report::note(gate.head().extensions, "ok");
+                Conclusion::Pass(Pass::As(identity))
             }
             Verdict::Invalid(reason) => self.invalid(observer, gate, reason),
             Verdict::Indeterminate(outage) => self.indeterminate(observer, gate.head(), &outage),
@@ -107,9 +111,8 @@ impl Settings {
     #[inline]
     pub(super) fn apply<B>(&self, pass: Pass, request: &mut Request<B>) {
         match pass {
-            Pass::Untouched => return,
-            Pass::Anonymous => {
-                request.extensions_mut().insert(Anonymous);
+            Pass::Anonymous(mark) => {
+                request.extensions_mut().insert(mark);
             }
             Pass::As(identity) => identity.attach(request.extensions_mut()),
         }
@@ -119,65 +122,62 @@ impl Settings {
         }
     }
 
-    fn without_token<O: Observer>(&self, observer: &O, head: Head<'_>) -> Step {
+    fn without_token<O: Observer>(&self, observer: &O, head: Head<'_>) -> Conclusion {
+        let missing = self.answers().missing().clone();
         if self.optional {
             observer.verdict(&VerdictEvent::new(VerdictOutcome::Absent, "anonymous"));
-            note(head, "anonymous");
-            return Step::Pass(Pass::Anonymous);
+            report::note(head.extensions, "anonymous");
+            return Conclusion::Pass(Pass::Anonymous(Anonymous::with_refusal(missing)));
         }
         let event = VerdictEvent::new(VerdictOutcome::Absent, MISSING);
-        refuse(observer, head, event, self.answers().missing().clone())
+        refuse(observer, head, event, missing)
     }
 
-    fn invalid<O: Observer>(&self, observer: &O, gate: &Gate<'_>, reason: Reason) -> Step {
+    fn invalid<O: Observer>(&self, observer: &O, gate: &Gate<'_>, reason: Reason) -> Conclusion {
         gate.failed(reason.as_str());
         let event = VerdictEvent::new(VerdictOutcome::Invalid, reason.as_str());
-        refuse(
-            observer,
-            gate.head(),
-            event,
-            self.answers().invalid(reason).clone(),
-        )
-    }
-
-    fn not_admitted<O: Observer>(&self, observer: &O, head: Head<'_>, refusal: Refusal) -> Step {
-        let event = VerdictEvent::new(VerdictOutcome::NotAdmitted, refusal.reason());
-        refuse(observer, head, event, refusal)
+        let refusal = self.answers().invalid(reason).clone();
+        refuse(observer, gate.head(), event, refusal)
     }
 
     #[cold]
-    fn indeterminate<O: Observer>(&self, observer: &O, head: Head<'_>, outage: &Outage) -> Step {
-        let event = VerdictEvent::new(VerdictOutcome::Indeterminate, outage.cause.as_str());
-        let decision = self.degrade(head).decide(outage, head.is_safe());
+    fn indeterminate<O: Observer>(
+        &self,
+        observer: &O,
+        head: Head<'_>,
+        outage: &Outage,
+    ) -> Conclusion {
+        let cause = outage.cause.as_str();
+        let event = VerdictEvent::new(VerdictOutcome::Indeterminate, cause);
+        let delay = spread(outage.retry_after.unwrap_or(RETRY_AFTER));
+        let refusal = self.answers().outage(outage.cause).clone();
+        let refusal = refusal.retry_after(delay);
         let within_budget = || {
             self.budget
                 .as_ref()
                 .is_none_or(|budget| budget.try_spend(Instant::now()))
         };
-        match decision {
+        let pass = match self.degrade(head).decide(outage, head.is_safe()) {
             Decision::Admit(identity) if within_budget() => {
                 observer.verdict(&event.about(&identity));
-                tracing::debug!(target: "portcullis::auth", cause = outage.cause.as_str(), "degraded");
-                note(head, outage.cause.as_str());
-                Step::Pass(Pass::As(identity))
+                tracing::debug!(target: "portcullis::auth", cause, "degraded");
+                Pass::As(identity)
             }
             Decision::Anonymous if within_budget() => {
                 observer.verdict(&event);
-                tracing::debug!(target: "portcullis::auth", cause = outage.cause.as_str(), "anonymous");
-                note(head, outage.cause.as_str());
-                Step::Pass(Pass::Anonymous)
+                tracing::debug!(target: "portcullis::auth", cause, "anonymous");
+                Pass::Anonymous(Anonymous::with_refusal(refusal))
             }
-            _ => {
-                let delay = spread(outage.retry_after.unwrap_or(RETRY_AFTER));
-                let refusal = self
-                    .answers()
-                    .outage(outage.cause)
-                    .clone()
-                    .retry_after(delay);
-                refuse(observer, head, event, refusal)
-            }
-        }
+            _ => return refuse(observer, head, event, refusal),
+        };
+        report::note(head.extensions, cause);
+        Conclusion::Pass(pass)
     }
+}
+
+fn not_admitted<O: Observer>(observer: &O, head: Head<'_>, refusal: Refusal) -> Conclusion {
+    let event = VerdictEvent::new(VerdictOutcome::NotAdmitted, refusal.reason());
+    refuse(observer, head, event, refusal)
 }
 
 fn refuse<O: Observer>(
@@ -185,26 +185,9 @@ fn refuse<O: Observer>(
     head: Head<'_>,
     event: VerdictEvent<'_>,
     refusal: Refusal,
-) -> Step {
-    let status: StatusCode = refusal.status();
-    observer.verdict(&event.refused(status));
-    tracing::debug!(
-        target: "portcullis::auth",
-        outcome = event.outcome.as_str(),
-        reason = refusal.reason(),
-        status = status.as_u16(),
-        "refused"
-    );
-    note(head, refusal.reason());
-    Step::Refuse(refusal)
-}
-
-/// Leaves the reason for the outermost layer to read.
-#[inline]
-fn note(head: Head<'_>, reason: &'static str) {
-    if let Some(context) = RequestContext::find(head.extensions) {
-        context.set_verdict(reason);
-    }
+) -> Conclusion {
+    report::refused(observer, head.extensions, event, &refusal);
+    Conclusion::Refuse(refusal)
 }
 
 /// Up to a quarter more, so that those who were refused together do not come back together.

@@ -18,7 +18,7 @@ pub use layer::AuthLayer;
 
 use crate::Verifier;
 use future::Pending;
-use judge::Step;
+use judge::{Conclusion, Step};
 use settings::Settings;
 
 /// The middleware that [`AuthLayer`] puts round a service.
@@ -71,11 +71,11 @@ where
             .settings
             .judge(&self.verifier, &self.observer, Head::of(&request));
         match step {
-            Step::Pass(pass) => {
+            Step::Done(Conclusion::Pass(pass)) => {
                 self.settings.apply(pass, &mut request);
                 ResponseFuture::calling(self.inner.call(request))
             }
-            Step::Refuse(refusal) => {
+            Step::Done(Conclusion::Refuse(refusal)) => {
                 // What the readied instance reserved goes back with it: keep the clone.
                 self.inner = self.inner.clone();
                 ResponseFuture::refused(refusal, Protocol::of(request.headers()))

@@ -81,7 +81,8 @@ where
     /// # Panics
     ///
     /// Panics of the work never reach a caller. Those of `K::hash`, `K::eq`, `T::clone` and of
-    /// the drop of an unused `work` reach the one caller they run for, and nobody else.
+    /// the drop of an unused `work` reach the one caller they run for, and nobody else. Like any
+    /// `async fn`, the future panics when it is polled after it has ended.
     ///
     /// # Examples
     ///

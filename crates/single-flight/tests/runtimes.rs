@@ -5,7 +5,8 @@ mod common;
 
 use std::future::{pending, poll_fn};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -121,6 +122,37 @@ fn a_task_that_never_ran_before_the_shutdown_is_aborted_too() {
 }
 
 #[test]
+fn a_key_is_not_free_before_its_aborted_work_is_gone() {
+    /// Notes how many flights there are when it is dropped.
+    struct Witness(Flights, mpsc::Sender<usize>);
+
+    impl Drop for Witness {
+        fn drop(&mut self) {
+            self.1.send(self.0.in_flight()).unwrap();
+        }
+    }
+
+    let flights = flights();
+    for runs_before in [false, true] {
+        let runtime = runtime();
+        let (send, seen) = mpsc::channel();
+        let witness = Witness(flights.clone(), send);
+        let inside = runtime.enter();
+        let _ticket = flights.spawn_if_absent("k", move || async move {
+            let _witness = witness;
+            pending().await
+        });
+        drop(inside);
+        if runs_before {
+            runtime.block_on(settle());
+        }
+        drop(runtime);
+        assert_eq!(seen.recv().unwrap(), 1);
+        assert_eq!(flights.in_flight(), 0);
+    }
+}
+
+#[test]
 fn panic_in_the_drop_of_aborted_work_leaves_nothing() {
     struct Bomb;
 
@@ -153,13 +185,15 @@ fn panic_in_the_drop_of_aborted_work_leaves_nothing() {
 fn a_flight_on_a_runtime_nobody_drives_wedges_neither_waiters_nor_the_key() {
     let flights = flights();
     let theirs = runtime();
-    let _leader = polled_on(
-        &theirs,
-        flights.run("k", || async {
-            settle().await;
-            Ok(1)
-        }),
-    );
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&polls);
+    let work = move || {
+        poll_fn(move |_| {
+            counted.fetch_add(1, SeqCst);
+            Poll::Pending
+        })
+    };
+    let _leader = polled_on(&theirs, flights.run("k", work));
     // `theirs` is alive and stands still: its timer will not fire.
     let ours = runtime();
     ours.block_on(async {
@@ -173,6 +207,8 @@ fn a_flight_on_a_runtime_nobody_drives_wedges_neither_waiters_nor_the_key() {
     // A new flight of the key; the stale one, driven again, drops its work and removes nothing.
     let mut second = polled_on(&ours, flights.run("k", pending));
     theirs.block_on(settle());
+    assert_eq!(polls.load(SeqCst), 1);
+    assert_eq!(Arc::strong_count(&polls), 1);
     assert_eq!(flights.in_flight(), 1);
     ours.block_on(async { assert_pending!(second.poll()) });
 }

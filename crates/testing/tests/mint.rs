@@ -254,6 +254,10 @@ fn a_builder_starts_as_a_correct_issuer_would() {
         json!({ "alg": "ES256", "kid": key.kid(), "typ": "at+jwt" })
     );
     let claims = forge::claims(&token);
+    assert_eq!(
+        (&claims["sub"], &claims["client_id"]),
+        (&json!("alice"), &json!("web"))
+    );
     assert_eq!(claims["iat"], now);
     assert_eq!(claims["exp"], now + 300);
     assert_ne!(

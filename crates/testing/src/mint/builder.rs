@@ -11,9 +11,10 @@ use super::SigningKey;
 
 /// A token in the making.
 ///
-/// Starts as what a correct issuer would sign: `typ` is `at+jwt` (RFC 9068), `iat` is now, `exp` is
-/// five minutes later, `jti` is unique. `alg` and `kid` are those of the key that signs. Every one of
-/// them can be set to something else, or taken away.
+/// Starts with everything that RFC 9068 section 2 asks of an access token, but issuer and audience:
+/// `typ` is `at+jwt`, `sub` is `alice`, `client_id` is `web`, `iat` is now, `exp` is five minutes later,
+/// `jti` is unique. `alg` and `kid` are those of the key that signs. Every one of them can be set to
+/// something else, or taken away.
 ///
 /// ```
 /// use portcullis_testing::{KeyMint, SigningKey, forge};
@@ -65,6 +66,8 @@ impl TokenBuilder {
             signer: None,
         }
         .header("typ", "at+jwt")
+        .subject("alice")
+        .client("web")
         .token_id(&jti)
         .issued_at(now)
         .expires_at(now + LIFETIME)

@@ -1,4 +1,41 @@
 //! A tower layer that verifies access tokens and stays right while the identity provider is broken.
+//!
+//! ```
+//! use portcullis_auth::{AuthLayer, Issuer, JwtVerifier, Keys};
+//! use portcullis_auth::key::{Algorithm, HmacRing};
+//! use tower_layer::Layer as _;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = HmacRing::new(Algorithm::HS256, b"a shared secret of 32 bytes or more")?;
+//! let verifier = JwtVerifier::builder()
+//!     .issuer(Issuer::new("https://idp.example.com", keys).audience("orders").scope_required())
+//!     .build()?;
+//! let layer = AuthLayer::new(verifier).with_preflight();
+//! # let service: portcullis_auth::Auth<(), _> = layer.layer(());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`AuthLayer`] | extract → verify → attach the [`Identity`](portcullis_core::Identity), or refuse |
+//! | [`RequireLayer`] | what one route demands of the identity |
+//! | [`JwtVerifier`], [`Issuer`], [`Keys`], [`jwks`], [`key`] | signed JWTs, their issuers and keys |
+//! | [`Verifier`], [`Verdict`] | the port for verifiers of your own |
+//! | [`Degrade`], [`OutageBudget`] | what may pass while the truth cannot be found out |
+//! | [`TokenExtractor`] | where the token is |
+//! | [`Reason`] | why a token is bad |
+//!
+//! # Three verdicts
+//! A token is *valid*, *invalid*, or it *could not be found out*. The third is never the second: a 401
+//! makes clients throw good sessions away. It is 503 with `Retry-After`, or what the route's
+//! [`Degrade`] policy lets pass.
+//!
+//! # Runtime
+//! The layer needs tokio's timer on its slow path, and [`jwks::Jwks`] a tokio runtime.
+//!
+//! # Limitations
+//! Opaque tokens (RFC 7662), revocation and DPoP are not there yet. A token bound to a key is refused.
 
 mod anonymous;
 mod answers;
@@ -14,6 +51,7 @@ mod jose;
 pub mod jwks;
 mod jwt;
 pub mod key;
+mod metadata;
 mod reason;
 mod report;
 mod require;
@@ -27,8 +65,15 @@ pub use challenge::Challenge;
 pub use degrade::{Decision, Degrade, Grace, OutageBudget};
 pub use extract::{Bearer, CookieToken, Extracted, QueryToken, TokenExtractor};
 pub use jwt::{Issuer, JwtVerifier, JwtVerifierBuilder, Keys};
+pub use metadata::ResourceMetadata;
 pub use reason::Reason;
 pub use require::{Require, RequireFuture, RequireLayer, Shortfall};
 pub use service::{Auth, AuthLayer, ResponseFuture};
 pub use verdict::{Held, Outage, Verdict};
 pub use verifier::{Attempt, Gate, Presented, Verifier};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct ReadmeDoctests;

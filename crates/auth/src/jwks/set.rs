@@ -186,3 +186,80 @@ impl Content {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_testing::SigningKey;
+
+    use crate::key::{JwksOptions, parse_jwks};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const NOON: UnixTime = UnixTime::from_secs(1_900_000_000);
+
+    fn keys(of: &[&SigningKey]) -> Vec<VerifyingKey> {
+        let document = portcullis_testing::jwks(of.iter().copied()).to_string();
+        parse_jwks(document.as_bytes(), &JwksOptions::new())
+            .unwrap()
+            .keys
+    }
+
+    fn set(of: &[&SigningKey]) -> KeySet {
+        KeySet::fetched(keys(of), NOON).unwrap()
+    }
+
+    #[test]
+    fn the_generation_stays_while_the_content_stays() {
+        let (a, b) = (SigningKey::es256(), SigningKey::ed25519());
+        let first = set(&[&a, &b]);
+        assert_ne!(first.generation(), set(&[&a, &b]).generation());
+        let later = NOON + HOUR;
+        let same = KeySet::fetched(keys(&[&b, &a]), later)
+            .unwrap()
+            .keeping_generation_of(&first);
+        assert_eq!(same.generation(), first.generation(), "the order does not matter");
+        assert_eq!(same.obtained(), Some(later));
+        for other in [set(&[&a]), set(&[&a, &b.clone().with_kid("other")])] {
+            let other = other.keeping_generation_of(&first);
+            assert_ne!(other.generation(), first.generation());
+        }
+    }
+
+    #[test]
+    fn a_key_is_live_while_its_set_has_it() {
+        let (a, b) = (SigningKey::es256(), SigningKey::ed25519());
+        let (both, one) = (set(&[&a, &b]), set(&[&b.clone().with_kid("renamed")]));
+        let id = |key: &SigningKey| keys(&[key])[0].material_id();
+        assert!(both.is_live(&id(&a)) && both.is_live(&id(&b)));
+        assert!(!one.is_live(&id(&a)) && one.is_live(&id(&b)));
+        assert!(!KeySet::cold().is_live(&id(&a)));
+    }
+
+    #[test]
+    fn a_cold_set_has_nothing() {
+        let cold = KeySet::cold();
+        assert!(cold.is_cold() && cold.keys().is_empty() && cold.generation() == 0);
+        assert_eq!(cold.overdue(UnixTime::MAX, HOUR), None);
+        assert_eq!(cold.age(NOON), None);
+        assert!(!set(&[&SigningKey::es256()]).is_cold());
+    }
+
+    #[test]
+    fn overdue_is_what_the_table_says() {
+        let set = set(&[&SigningKey::es256()]);
+        let second = Duration::from_secs(1);
+        for (now, overdue) in [
+            (NOON, None),
+            (NOON + HOUR, None),
+            (NOON + HOUR + second, Some(second)),
+            (NOON - HOUR, None),
+            (NOON - HOUR - second, Some(second)),
+            (UnixTime::EPOCH, Some(NOON.since_epoch() - HOUR)),
+        ] {
+            assert_eq!(set.overdue(now, HOUR), overdue, "{now:?}");
+        }
+        let fixed = KeySet::fixed(keys(&[&SigningKey::es256()])).unwrap();
+        assert_eq!(fixed.overdue(UnixTime::MAX, HOUR), None);
+    }
+}

@@ -1,0 +1,171 @@
+//! `/livez` and `/readyz`: for the platform, never on the public listener.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response};
+use portcullis_core::{Protocol, Refusal, RefusalKind};
+use serde::Serialize;
+use tower::Service;
+
+/// Answers probes.
+///
+/// | path | answer |
+/// |---|---|
+/// | `/livez` | 200 while the process can answer at all |
+/// | `/readyz` | 200, ready or degraded; the body says which, and how the keys of each issuer are |
+///
+/// Readiness does not follow the issuer: taking every instance out of service because the identity
+/// provider is down would turn its outage into ours, and known keys go on working.
+#[derive(Clone)]
+pub(crate) struct Admin {
+    issuers: Arc<dyn Fn() -> Vec<IssuerHealth> + Send + Sync>,
+    unknown: Refusal,
+}
+
+/// How the keys of one issuer are.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct IssuerHealth {
+    pub(crate) issuer: String,
+    /// `static`, `fresh`, `stale`, `expired` or `cold`.
+    pub(crate) keys: &'static str,
+    pub(crate) usable_keys: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) age_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_error: Option<&'static str>,
+    /// Whether all is well.
+    #[serde(skip)]
+    pub(crate) well: bool,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    issuers: Vec<IssuerHealth>,
+}
+
+// === impl Admin ===
+
+impl Admin {
+    pub(crate) fn new(issuers: impl Fn() -> Vec<IssuerHealth> + Send + Sync + 'static) -> Self {
+        Self {
+            issuers: Arc::new(issuers),
+            unknown: Refusal::builder(RefusalKind::NotFound, "no_route")
+                .detail("There is /livez and /readyz.")
+                .build(),
+        }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<Body> {
+        let read = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/livez" if read => json(&serde_json::json!({ "status": "live" })),
+            "/readyz" if read => {
+                let issuers = (self.issuers)();
+                let well = issuers.iter().all(|issuer| issuer.well);
+                json(&Readiness {
+                    status: if well { "ready" } else { "degraded" },
+                    issuers,
+                })
+            }
+            _ => self
+                .unknown
+                .response::<Body>(Protocol::of(request.headers()))
+                .map(Body::new),
+        }
+    }
+}
+
+impl Service<Request<Body>> for Admin {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        ready(Ok(self.answer(&request)))
+    }
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").finish_non_exhaustive()
+    }
+}
+
+/// A JSON answer that nobody keeps.
+pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
+    // Plain data of ours: serialising it cannot fail.
+    let mut text = serde_json::to_vec(value).unwrap_or_default();
+    text.push(b'\n');
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn admin(well: &'static [bool]) -> Admin {
+        Admin::new(move || {
+            well.iter()
+                .map(|well| IssuerHealth {
+                    issuer: "https://idp.example.com".into(),
+                    keys: if *well { "fresh" } else { "cold" },
+                    usable_keys: usize::from(*well),
+                    age_seconds: well.then_some(7),
+                    last_error: (!well).then_some("connect"),
+                    well: *well,
+                })
+                .collect()
+        })
+    }
+
+    async fn ask(admin: &Admin, method: Method, path: &str) -> (u16, serde_json::Value) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        let response = admin.answer(&request);
+        let status = response.status().as_u16();
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    #[tokio::test]
+    async fn degraded_is_ready_and_says_why() {
+        for (well, status) in [(&[true, true], "ready"), (&[true, false], "degraded")] {
+            let (code, body) = ask(&admin(well), Method::GET, "/readyz").await;
+            assert_eq!((code, &body["status"]), (200, &status.into()));
+        }
+        let (_, body) = ask(&admin(&[false]), Method::GET, "/readyz").await;
+        assert_eq!(body["issuers"][0]["keys"], "cold");
+        assert_eq!(body["issuers"][0]["last_error"], "connect");
+        assert_eq!(
+            ask(&admin(&[]), Method::GET, "/readyz").await.1["status"],
+            "ready"
+        );
+    }
+
+    #[tokio::test]
+    async fn life_asks_for_nothing_and_the_rest_is_not_there() {
+        assert_eq!(ask(&admin(&[false]), Method::GET, "/livez").await.0, 200);
+        assert_eq!(ask(&admin(&[]), Method::POST, "/livez").await.0, 404);
+        assert_eq!(ask(&admin(&[]), Method::GET, "/").await.0, 404);
+    }
+}

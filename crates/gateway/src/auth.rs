@@ -1,0 +1,254 @@
+//! From configured issuers to the one verifier, and from a route to the layers before its upstream.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use portcullis_auth::jwks::{HttpClient, Jwks};
+use portcullis_auth::key::{JwksOptions, parse_jwks};
+use portcullis_auth::{AuthLayer, Degrade, Issuer, JwtVerifier, Keys, RequireLayer};
+use portcullis_core::{ConfigError, Problems};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt};
+
+use crate::admin::IssuerHealth;
+use crate::config::{self, OnIdpOutage, Route, RouteAuth, TokenRule};
+use crate::front::RouteService;
+use crate::log::LogObserver;
+use crate::proxy::Proxy;
+
+/// The one verifier of the gateway, with what there is to say about its keys.
+pub(crate) struct Trust {
+    pub(crate) verifier: JwtVerifier,
+    sources: Vec<Source>,
+}
+
+/// Where the keys of one issuer come from.
+#[derive(Clone)]
+enum Source {
+    Remote(Jwks),
+    Fixed { issuer: String, keys: usize },
+}
+
+/// The largest key set read from a file, as for one that is fetched.
+const MOST_BYTES: u64 = 256 * 1024;
+
+// === impl Trust ===
+
+impl Trust {
+    /// Trusts the issuers. Keys are fetched from now on, if this is inside a runtime.
+    pub(crate) fn new(issuers: &[config::Issuer]) -> Result<Self, ConfigError> {
+        let client = portcullis_auth::client::default_client()?;
+        let mut builder = JwtVerifier::builder();
+        let mut sources = Vec::with_capacity(issuers.len());
+        let mut problems = Problems::new();
+        for (index, configured) in issuers.iter().enumerate() {
+            let made = issuer(configured, &client);
+            if let Some((issuer, source)) = problems.absorb(&format!("issuer[{index}]"), made) {
+                builder = builder.issuer(issuer);
+                sources.push(source);
+            }
+        }
+        problems.check()?;
+        Ok(Self {
+            verifier: builder.build()?,
+            sources,
+        })
+    }
+
+    /// How the keys of each issuer are, whenever it is asked.
+    pub(crate) fn health(&self) -> impl Fn() -> Vec<IssuerHealth> + Send + Sync + 'static {
+        let sources = self.sources.clone();
+        move || sources.iter().map(Source::health).collect()
+    }
+}
+
+/// Everything that is wrong with an issuer, by the names of its keys in the file.
+pub(crate) fn problems(configured: &config::Issuer) -> Result<(), ConfigError> {
+    // Where there is no runtime a key source can be built that fetches nothing.
+    let judged = thread::scope(|scope| {
+        let judge = thread::Builder::new().spawn_scoped(scope, || judge(configured))?;
+        judge
+            .join()
+            .map_err(|_| io::Error::other("the check panicked"))
+    });
+    judged.unwrap_or_else(|error| {
+        let message = format!("cannot be checked: {error}");
+        Err(ConfigError::new("", message, "check again"))
+    })
+}
+
+fn judge(configured: &config::Issuer) -> Result<(), ConfigError> {
+    let nobody = tower::service_fn(|_: Request<Full<Bytes>>| async {
+        Err::<Response<Full<Bytes>>, _>(io::Error::from(io::ErrorKind::Unsupported))
+    });
+    let (issuer, _) = issuer(configured, &HttpClient::new(nobody))?;
+    match JwtVerifier::builder().issuer(issuer).build() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(named_here(&error)),
+    }
+}
+
+fn issuer(
+    configured: &config::Issuer,
+    client: &HttpClient,
+) -> Result<(Issuer, Source), ConfigError> {
+    let (keys, source) = match &configured.keys {
+        config::Keys::File(path) => fixed(&configured.url, path)?,
+        remote => {
+            let mut builder = Jwks::builder(&*configured.url).with_http_client(client.clone());
+            if let config::Keys::Url(url) = remote {
+                builder = builder.with_jwks_url(url);
+            }
+            if configured.allow_http {
+                builder = builder.dangerously_allow_http();
+            }
+            let jwks = builder.build().map_err(|error| named_here(&error))?;
+            (Keys::from(jwks.clone()), Source::Remote(jwks))
+        }
+    };
+    let mut issuer = Issuer::new(&configured.url, keys);
+    for audience in &configured.audiences {
+        issuer = issuer.audience(audience.as_str());
+    }
+    if !configured.clients.is_empty() {
+        issuer = issuer.clients(configured.clients.iter().map(String::as_str));
+    }
+    if let Some(algorithms) = &configured.algorithms {
+        issuer = issuer.algorithms(algorithms.iter().copied());
+    }
+    if let Some(leeway) = configured.leeway {
+        issuer = issuer.leeway(leeway);
+    }
+    issuer = match configured.tokens {
+        TokenRule::Scoped => issuer.scope_required(),
+        TokenRule::AccessTokens => issuer.access_tokens_only(),
+        TokenRule::Any => issuer.dangerously_any_token(),
+    };
+    Ok((issuer, source))
+}
+
+fn fixed(issuer: &str, path: &Path) -> Result<(Keys, Source), ConfigError> {
+    let wrong = |message: String| ConfigError::new("jwks_file", message, "name a JWKS document");
+    let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
+    if fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
+        return Err(wrong("is larger than 256 KiB".to_owned()));
+    }
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let parsed = parse_jwks(&bytes, &JwksOptions::new())
+        .map_err(|error| wrong(format!("cannot be used: {error}")))?;
+    let count = parsed.keys.len();
+    let keys =
+        Keys::fixed(parsed.keys).map_err(|error| wrong(format!("cannot be used: {error}")))?;
+    let issuer = issuer.to_owned();
+    Ok((
+        keys,
+        Source::Fixed {
+            issuer,
+            keys: count,
+        },
+    ))
+}
+
+/// The same problems, by the names of the keys in the file.
+fn named_here(error: &ConfigError) -> ConfigError {
+    let mut problems = Problems::new();
+    for problem in error.problems() {
+        let path = match problem.path.trim_start_matches("issuer[0].") {
+            "name" | "issuer" => "url",
+            "audience" => "audiences",
+            "token_type" => "tokens",
+            same => same,
+        };
+        problems.push(path, &problem.message, &problem.remedy);
+    }
+    // There is at least one.
+    problems.check().err().unwrap_or_else(|| error.clone())
+}
+
+// === impl Source ===
+
+impl Source {
+    fn health(&self) -> IssuerHealth {
+        match self {
+            Self::Fixed { issuer, keys } => IssuerHealth {
+                issuer: issuer.clone(),
+                keys: "static",
+                usable_keys: *keys,
+                age_seconds: None,
+                last_error: None,
+                well: true,
+            },
+            Self::Remote(jwks) => {
+                let status = jwks.status();
+                IssuerHealth {
+                    issuer: jwks.issuer().to_owned(),
+                    keys: status.freshness.as_str(),
+                    usable_keys: status.keys,
+                    age_seconds: status.age.map(|age| age.as_secs()),
+                    last_error: status.last_error.map(|error| error.as_str()),
+                    well: status.is_healthy(),
+                }
+            }
+        }
+    }
+}
+
+/// Puts before a proxy what its route says: the token is verified, then the scopes are demanded.
+pub(crate) fn guard(
+    route: &Route,
+    trust: Option<&Trust>,
+    proxy: Proxy,
+) -> Result<RouteService, ConfigError> {
+    let layer = match (route.auth, trust) {
+        (RouteAuth::None, _) => {
+            let open = proxy.map_response(|response| response.map(Body::new));
+            return Ok(BoxCloneSyncService::new(open));
+        }
+        (_, None) => {
+            return Err(ConfigError::new(
+                "auth",
+                "looks at tokens, and no issuer is trusted",
+                "add [[issuer]]",
+            ));
+        }
+        (RouteAuth::Required, Some(trust)) => AuthLayer::new(trust.verifier.clone()),
+        (RouteAuth::Optional, Some(trust)) => AuthLayer::new(trust.verifier.clone()).optional(),
+    };
+    let layer = layer
+        .with_degrade(degrade(route.on_idp_outage)?)
+        .with_observer(LogObserver);
+    Ok(if route.scopes.is_empty() {
+        let service = layer.layer(proxy);
+        BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
+    } else {
+        let demands = RequireLayer::new()
+            .with_scopes(&route.scopes)?
+            .with_observer(LogObserver);
+        let service = layer.layer(demands.layer(proxy));
+        BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
+    })
+}
+
+fn degrade(policy: OnIdpOutage) -> Result<Degrade, ConfigError> {
+    Ok(match policy {
+        OnIdpOutage::Deny => Degrade::deny(),
+        OnIdpOutage::Anonymous => Degrade::anonymous(),
+        OnIdpOutage::AllowFor {
+            grace,
+            unsafe_methods,
+        } => {
+            let degrade = Degrade::allow_for(grace)?;
+            if unsafe_methods {
+                degrade.with_unsafe_methods()
+            } else {
+                degrade
+            }
+        }
+    })
+}

@@ -1,0 +1,78 @@
+//! `[[issuer]]`
+
+use std::path::Path;
+
+use portcullis_auth::key::{Algorithm, Family};
+use portcullis_core::ConfigError;
+use toml::Table;
+
+use crate::auth;
+
+use super::section::Section;
+use super::{Issuer, Keys, TokenRule};
+
+// === impl Issuer ===
+
+impl Issuer {
+    pub(super) fn read(table: Table, folder: Option<&Path>) -> Result<Self, ConfigError> {
+        let mut section = Section::new(table);
+        let url = section.required("url", Section::text).unwrap_or_default();
+        let keys = match (section.text("jwks_url"), section.text("jwks_file")) {
+            (None, None) => Keys::Discovery,
+            (Some(url), None) => Keys::Url(url),
+            (None, Some(file)) => Keys::File(match folder {
+                Some(folder) => folder.join(file),
+                None => file.into(),
+            }),
+            (Some(_), Some(_)) => {
+                section.wrong(
+                    "jwks_file",
+                    "stands beside jwks_url",
+                    "keep one: keys come from one place",
+                );
+                Keys::Discovery
+            }
+        };
+        let issuer = Self {
+            url,
+            keys,
+            audiences: section.texts("audiences").unwrap_or_default(),
+            clients: section.texts("clients").unwrap_or_default(),
+            algorithms: algorithms(&mut section),
+            leeway: section.duration("leeway"),
+            tokens: section.one_of(
+                "tokens",
+                &[
+                    ("scoped", TokenRule::Scoped),
+                    ("at+jwt", TokenRule::AccessTokens),
+                    ("any", TokenRule::Any),
+                ],
+            ),
+            allow_http: section.flag("allow_http").unwrap_or(false),
+        };
+        let mut problems = section.finish();
+        // What could not be read would only be found wrong a second time.
+        if problems.is_empty() {
+            problems.absorb("", auth::problems(&issuer));
+        }
+        problems.into_result(issuer)
+    }
+}
+
+fn algorithms(section: &mut Section) -> Option<Vec<Algorithm>> {
+    let names = section.texts("algorithms")?;
+    let mut algorithms = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        match Algorithm::from_name(name) {
+            Some(algorithm) if algorithm.family() != Family::Hmac => algorithms.push(algorithm),
+            // A shared secret is no business of a gateway: whoever can check could sign.
+            _ => section.wrong(
+                format!("algorithms[{index}]"),
+                "is not an algorithm of public keys that is known here",
+                "choose among RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA",
+            ),
+        }
+    }
+    // A list in which nothing can be used is as empty as one that says nothing: that was noted.
+    (!algorithms.is_empty() || names.is_empty()).then_some(algorithms)
+}

@@ -1,0 +1,231 @@
+//! What the gateway is told to do.
+//!
+//! The file is TOML. It is read whole: every mistake in it is reported, each with the path of its key
+//! and a remedy. No key has a default that points anywhere.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use portcullis_auth::key::Algorithm;
+
+mod duration;
+mod file;
+mod issuer;
+mod route;
+mod section;
+mod summary;
+mod upstream;
+
+pub use upstream::Upstream;
+
+/// What the gateway is told to do.
+///
+/// ```
+/// use portcullis_gateway::Config;
+///
+/// let config = Config::parse(
+///     r#"
+///     [server]
+///     listen = "127.0.0.1:8080"
+///
+///     [[issuer]]
+///     url = "https://idp.example.com"
+///     audiences = ["https://api.example.com"]
+///     algorithms = ["RS256"]
+///
+///     [[route]]
+///     path = "/api/"
+///     upstream = ["http://127.0.0.1:3000"]
+///     scopes = ["api:read"]
+///     "#,
+/// )?;
+/// assert_eq!(config.routes[0].path.as_str(), "/api");
+///
+/// let error = Config::parse("[server]\nlisten = \"8080\"\nlisen = 1").unwrap_err();
+/// let paths: Vec<_> = error.problems().map(|problem| problem.path.as_str()).collect();
+/// assert_eq!(paths, ["server.listen", "server.lisen", "route"]);
+/// # Ok::<(), portcullis_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// `[server]`: where it listens, and its bounds.
+    pub server: Server,
+    /// `[[issuer]]`: whose tokens are accepted.
+    pub issuers: Vec<Issuer>,
+    /// `[[route]]`: which paths go where, and for whom.
+    pub routes: Vec<Route>,
+}
+
+/// Where the gateway listens, and its bounds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// `listen`: the public address.
+    pub listen: SocketAddr,
+    /// `admin`: the address of `/livez` and `/readyz`; without it there is none.
+    pub admin: Option<SocketAddr>,
+    /// `header_timeout`: how long the head of a request may take. 10 s unless set.
+    pub header_timeout: Duration,
+    /// `connect_timeout`: how long a connection to an upstream may take. 5 s unless set.
+    pub connect_timeout: Duration,
+    /// `shutdown_timeout`: how long requests in flight may take to end. 10 s unless set.
+    pub shutdown_timeout: Duration,
+}
+
+/// An issuer whose tokens are accepted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Issuer {
+    /// `url`: the issuer, byte for byte as in the `iss` of its tokens.
+    pub url: String,
+    /// `jwks_url` or `jwks_file`; discovery from `url` without them.
+    pub keys: Keys,
+    /// `audiences`: one of them must be in the `aud` of a token.
+    pub audiences: Vec<String>,
+    /// `clients`: the clients whose tokens are accepted, for issuers that write no `aud`.
+    pub clients: Vec<String>,
+    /// `algorithms`: the signature algorithms that are accepted; all that the keys are for unless set.
+    pub algorithms: Option<Vec<Algorithm>>,
+    /// `tokens`: how an access token is told from an ID token.
+    pub tokens: TokenRule,
+    /// `leeway`: by how much clocks may differ. 30 s unless set.
+    pub leeway: Option<Duration>,
+    /// `allow_http`: whether keys may come over plain http from another machine.
+    pub allow_http: bool,
+}
+
+/// Where the keys of an issuer come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Keys {
+    /// From the metadata of the issuer (OpenID Connect Discovery, RFC 8414).
+    Discovery,
+    /// From a URL.
+    Url(String),
+    /// From a file, read once.
+    File(PathBuf),
+}
+
+/// How an access token is told from an ID token, which is made for clients to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenRule {
+    /// By what it grants: a scope or a role, which ID tokens do not.
+    #[default]
+    Scoped,
+    /// By its type, `at+jwt` (RFC 9068).
+    AccessTokens,
+    /// Not at all: ID tokens pass too.
+    Any,
+}
+
+/// Which paths go where, and for whom.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Route {
+    /// `path`: the prefix.
+    pub path: RoutePath,
+    /// `upstream`: where requests go, in turn.
+    pub upstreams: Vec<Upstream>,
+    /// `protocol`: what the upstreams speak. gRPC goes over HTTP/2 in any case.
+    pub protocol: UpstreamProtocol,
+    /// `timeout`: how long an upstream may take until the head of its response. 60 s unless set.
+    pub timeout: Duration,
+    /// `auth`: whether a token is needed.
+    pub auth: RouteAuth,
+    /// `scopes`: all of which a token must have.
+    pub scopes: Vec<String>,
+    /// `on_idp_outage`: what passes while no verdict can be reached.
+    pub on_idp_outage: OnIdpOutage,
+}
+
+/// A prefix of whole segments: `/api` has `/api` and `/api/x`, and never `/apix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePath(Box<str>);
+
+/// What an upstream speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS, by prior knowledge.
+    Http2,
+}
+
+/// Whether a route needs a token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouteAuth {
+    /// No token, no entry.
+    #[default]
+    Required,
+    /// Requests without a token pass; bad tokens are refused.
+    Optional,
+    /// Tokens are not looked at.
+    None,
+}
+
+/// What passes while no verdict can be reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnIdpOutage {
+    /// Nothing: 503 with `Retry-After`.
+    #[default]
+    Deny,
+    /// A caller who is known well enough, for this long beyond the ordinary bound.
+    AllowFor {
+        /// How long.
+        grace: Duration,
+        /// Whether with unsafe methods too.
+        unsafe_methods: bool,
+    },
+    /// A request without identity, if its method is safe.
+    Anonymous,
+}
+
+// === impl RoutePath ===
+
+impl RoutePath {
+    /// The prefix, no slash at the end: empty for `/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `path` is the prefix, or lies under it.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.0)
+            .is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && !path.is_empty()))
+    }
+}
+
+impl fmt::Display for RoutePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.0)
+    }
+}
+
+impl From<&str> for RoutePath {
+    fn from(path: &str) -> Self {
+        Self(path.trim_end_matches('/').into())
+    }
+}
+
+// === impl RouteAuth ===
+
+impl fmt::Display for RouteAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::None => "none",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

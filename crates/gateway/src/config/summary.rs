@@ -1,0 +1,64 @@
+//! What a configuration amounts to, in words.
+
+use std::fmt::{self, Write as _};
+
+use super::{Config, Keys, OnIdpOutage, RouteAuth, UpstreamProtocol};
+
+// === impl Config ===
+
+impl Config {
+    /// What the gateway would do, a line for each listener, issuer and route.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "listens on {}", self.server.listen)?;
+        match self.server.admin {
+            Some(admin) => writeln!(out, "answers probes on {admin}")?,
+            None => writeln!(out, "answers no probes: server.admin is not set")?,
+        }
+        for issuer in &self.issuers {
+            write!(out, "trusts {}, keys ", issuer.url)?;
+            match &issuer.keys {
+                Keys::Discovery => write!(out, "by discovery")?,
+                Keys::Url(url) => write!(out, "from {url}")?,
+                Keys::File(path) => write!(out, "from {}", path.display())?,
+            }
+            match (&*issuer.audiences, &*issuer.clients) {
+                ([], clients) => writeln!(out, ", for clients {}", clients.join(", "))?,
+                (audiences, _) => writeln!(out, ", for {}", audiences.join(", "))?,
+            }
+        }
+        for route in &self.routes {
+            let upstreams: Vec<_> = route.upstreams.iter().map(|one| one.as_str()).collect();
+            write!(out, "{} to {}", route.path, upstreams.join(", "))?;
+            if route.protocol == UpstreamProtocol::Http2 {
+                write!(out, " over HTTP/2")?;
+            }
+            match route.auth {
+                RouteAuth::None => writeln!(out, ": open to everybody")?,
+                auth => {
+                    write!(out, ": token {auth}")?;
+                    if !route.scopes.is_empty() {
+                        write!(out, ", scopes {}", route.scopes.join(" "))?;
+                    }
+                    match route.on_idp_outage {
+                        OnIdpOutage::Deny => writeln!(out, "; during an outage 503")?,
+                        OnIdpOutage::Anonymous => {
+                            writeln!(out, "; during an outage anonymous for safe methods")?;
+                        }
+                        OnIdpOutage::AllowFor { grace, .. } => {
+                            writeln!(out, "; during an outage known callers for {grace:?}")?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,53 @@
+//! A gateway made of the Portcullis layers: a front door for services in any language.
+//!
+//! The program `portcullis` reads a [`Config`] and runs a [`Gateway`]: a reverse proxy that verifies
+//! access tokens, demands scopes by route, tells upstreams who the caller is, and stays right while the
+//! identity provider is broken. The same can be done in a process of your own, which is how its tests
+//! do it:
+//!
+//! ```
+//! use portcullis_gateway::{Config, Gateway};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::parse(
+//!     r#"
+//!     [server]
+//!     listen = "127.0.0.1:0"
+//!
+//!     [[route]]
+//!     path = "/"
+//!     upstream = ["http://127.0.0.1:3000"]
+//!     auth = "none"
+//!     "#,
+//! )?;
+//! let gateway = Gateway::start(config).await?;
+//! println!("listening on {}", gateway.address());
+//! assert!(gateway.shut_down().await);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Limitations
+//! It speaks HTTP/1.1 and HTTP/2 without TLS, on both sides: put it behind whatever terminates TLS.
+
+mod admin;
+mod auth;
+mod cli;
+pub mod config;
+#[cfg(feature = "demo")]
+mod demo;
+mod front;
+mod gateway;
+mod host;
+mod identity_headers;
+mod log;
+mod path;
+mod proxy;
+mod routes;
+mod server;
+mod signals;
+
+pub use cli::main;
+pub use config::Config;
+pub use gateway::{Gateway, Running, StartError};

@@ -1,0 +1,7 @@
+//! The program `portcullis`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    portcullis_gateway::main()
+}

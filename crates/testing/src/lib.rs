@@ -6,11 +6,12 @@
 //! | what | feature | brings |
 //! |---|---|---|
 //! | [`identity`]: an `Identity` for what comes after authentication | – | – |
-//! | [`TestClock`]: time that only the test moves | `clock` (default) | tokio `test-util` |
-//! | [`StubVerifier`]: verdicts by a script | `auth` (default), or `auth-rust-crypto` | portcullis-auth |
-//! | [`contract`]: the seven facts of every tower layer | `contract` (default) | tower-test |
-//! | [`KeyMint`], [`SigningKey`], [`TokenBuilder`], [`forge`] | `mint` | aws-lc-rs: needs a C compiler |
-//! | [`FakeIssuer`]: an issuer with an outage switch | `issuer` | `mint`, hyper |
+//! | `TestClock`: time that only the test moves | `clock` (default) | tokio `test-util` |
+//! | `StubVerifier`: verdicts by a script | `auth` (default), or `auth-rust-crypto` | portcullis-auth |
+//! | `contract`: the seven facts of every tower layer | `contract` (default) | tower-test |
+//! | `KeyMint`, `SigningKey`, `TokenBuilder`, `forge` | `mint` | aws-lc-rs: needs a C compiler |
+//! | `SigningKey::weak_rsa`: RSA keys too short to be accepted | `weak-rsa` | `mint`, rsa |
+//! | `FakeIssuer`: an issuer with an outage switch | `issuer` | `mint`, hyper |
 //!
 //! Functions of this crate panic where a test could not go on anyway; each says so.
 //!

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -187,15 +186,13 @@ impl Verifier for StubVerifier {
         Attempt::Done(line.verdict)
     }
 
-    fn verify(self, token: Secret) -> impl Future<Output = Verdict> + Send + 'static {
-        async move {
-            self.shared.slow_calls.send_modify(|calls| *calls += 1);
-            let mut held = self.shared.held.subscribe();
-            // The sender is in `self`: it cannot be gone.
-            let _ = held.wait_for(|held| !held).await;
-            // Looked up now, so that a test can change its mind while the gate is closed.
-            self.line(token.expose()).verdict
-        }
+    async fn verify(self, token: Secret) -> Verdict {
+        self.shared.slow_calls.send_modify(|calls| *calls += 1);
+        let mut held = self.shared.held.subscribe();
+        // The sender is in `self`: it cannot be gone.
+        let _ = held.wait_for(|held| !held).await;
+        // Looked up now, so that a test can change its mind while the gate is closed.
+        self.line(token.expose()).verdict
     }
 }
 

@@ -111,9 +111,7 @@ impl FakeIssuer {
     /// The URL of an endpoint.
     #[must_use]
     pub fn url_of(&self, endpoint: Endpoint) -> String {
-        let state = self.state();
-        let origin = &state.url[..state.url.len() - state.base.len()];
-        format!("{origin}{}", endpoint.path(&state.base))
+        self.state().url_of(endpoint)
     }
 
     /// The URL of the key set.

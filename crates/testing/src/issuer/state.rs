@@ -107,16 +107,17 @@ impl State {
         json!({ "keys": self.keys().published })
     }
 
+    pub(super) fn url_of(&self, endpoint: Endpoint) -> String {
+        let origin = &self.url[..self.url.len() - self.base.len()];
+        format!("{origin}{}", endpoint.path(&self.base))
+    }
+
     /// The metadata (OpenID Connect Discovery section 3, RFC 8414 section 2).
     pub(super) fn metadata(&self) -> Value {
-        let at = |endpoint: Endpoint| {
-            let origin = &self.url[..self.url.len() - self.base.len()];
-            format!("{origin}{}", endpoint.path(&self.base))
-        };
         json!({
             "issuer": self.name,
-            "jwks_uri": at(Endpoint::Jwks),
-            "token_endpoint": at(Endpoint::Token),
+            "jwks_uri": self.url_of(Endpoint::Jwks),
+            "token_endpoint": self.url_of(Endpoint::Token),
             // Required of OpenID providers, so that strict readers are content; nothing is there.
             "authorization_endpoint": format!("{}/authorize", self.url),
             "response_types_supported": ["code"],

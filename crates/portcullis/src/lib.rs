@@ -1,1 +1,64 @@
 //! Tower layers that keep access-token authentication correct while the things it depends on are broken.
+//!
+//! This crate is the front door: it has the crates of the suite under one name and one version, each
+//! behind a feature, and what ties them to a framework. What they do is said where they are.
+//!
+//! | path | feature | what it is |
+//! |---|---|---|
+//! | the root | – | the nouns that all layers share: [`Identity`], [`Refusal`], [`Observer`], … |
+//! | `auth` | `auth` (default) or `rust-crypto` | the middleware that verifies tokens, and the one that demands scopes |
+//! | `auth::client` | `client` | a ready HTTP client to fetch keys with |
+//! | `axum` | `axum` | extractors for axum 0.8: `Caller`, `Option<Caller>`, `Claims<T>` |
+//! | `single_flight` | `single-flight` | many callers, one call |
+//!
+//! With `auth`, signatures are checked by aws-lc-rs; with `rust-crypto`, in pure Rust: slower, but no C
+//! compiler is needed. Both may be on: then aws-lc-rs does it.
+//!
+#![cfg_attr(all(feature = "auth", feature = "axum"), doc = "```")]
+#![cfg_attr(not(all(feature = "auth", feature = "axum")), doc = "```ignore")]
+//! use portcullis::auth::key::{Algorithm, HmacRing};
+//! use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer};
+//! use portcullis::axum::Caller;
+//! use axum::{Router, routing::get};
+//!
+//! async fn orders(Caller(caller): Caller) -> String {
+//!     format!("orders of {}", caller.subject().unwrap_or("nobody"))
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = HmacRing::new(Algorithm::HS256, b"a shared secret of 32 bytes or more")?;
+//! let verifier = JwtVerifier::builder()
+//!     .issuer(Issuer::new("https://idp.example.com", keys).audience("orders").scope_required())
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/orders", get(orders))
+//!     .route_layer(RequireLayer::new().with_scopes(["orders:read"])?)
+//!     .layer(AuthLayer::new(verifier));
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(all(feature = "axum", any(feature = "auth", feature = "rust-crypto")))]
+pub mod axum;
+
+pub use portcullis_core::{
+    AddressFallback, AddressSource, Admission, Backoff, ClaimsError, ClientAddress, ClientIp,
+    ClientKey, Clock, ConfigError, ConfigProblem, Delays, Head, Identity, IdentityParts, Jitter,
+    KeysEvent, KeysOutcome, Observer, OutageCause, Problem, Problems, Protocol, Provenance,
+    ProxyHeader, RefreshAhead, Refusal, RefusalBuilder, RefusalKind, RefusalStyle, RequestContext,
+    RequestExt, ResponseBody, Scopes, Secret, SystemClock, Ttl, UnixTime, VerdictEvent,
+    VerdictOutcome, Work,
+};
+
+#[cfg(any(feature = "auth", feature = "rust-crypto"))]
+pub use portcullis_auth as auth;
+
+#[cfg(feature = "single-flight")]
+pub use portcullis_single_flight as single_flight;
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "auth", feature = "axum"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct ReadmeDoctests;

@@ -44,6 +44,8 @@ pub(super) struct Endpoint {
     pub(super) found: Instant,
     /// Whether the last fetch failed, so that the metadata is to be read again.
     pub(super) suspect: bool,
+    /// Whether that took too long in the last attempt.
+    pub(super) timed_out: bool,
 }
 
 /// The entity tag of the set in use, and where it came from.
@@ -130,8 +132,15 @@ impl Fetcher {
             Source::Url(url) => return Ok(url.clone()),
             Source::Discovery(discovery) => discovery,
         };
+        if let Some(known) = &mut memory.endpoint {
+            // Half of the time may never be enough for a slow server: the next attempt has all of it for
+            // the keys.
+            let spared = std::mem::take(&mut known.timed_out);
+            if spared || known.is_good(now) {
+                return Ok(known.url.clone());
+            }
+        }
         let found = match &memory.endpoint {
-            Some(known) if known.is_good(now) => return Ok(known.url.clone()),
             // The other half of the time is for the keys.
             Some(_) => {
                 let half = self.attempt / 2;
@@ -141,12 +150,13 @@ impl Fetcher {
             }
             None => self.discover(discovery, revalidate).await,
         };
-        match (found, &memory.endpoint) {
+        match (found, &mut memory.endpoint) {
             (Ok(url), _) => {
                 memory.endpoint = Some(Endpoint {
                     url: url.clone(),
                     found: now,
                     suspect: false,
+                    timed_out: false,
                 });
                 Ok(url)
             }
@@ -156,6 +166,7 @@ impl Fetcher {
                     error = error.as_str(),
                     "metadata could not be read; the known jwks_uri stays"
                 );
+                known.timed_out = error == FetchError::Timeout;
                 Ok(known.url.clone())
             }
             (Err(error), None) => Err(error),

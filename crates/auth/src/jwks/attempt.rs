@@ -11,14 +11,14 @@ use portcullis_core::{Clock, KeysEvent, KeysOutcome, RefreshAhead};
 use crate::key::DroppedKey;
 
 use super::fetch::{Fetched, Memory};
-use super::miss::Moment;
+use super::miss::Began;
 use super::shared::{Anchor, Shared, Unsaved};
 use super::{FetchError, KeySet};
 
 /// A fetch whose end is not noted yet. Dropped, it counts as failed: no flight is in the air for ever.
 struct Attempt<C: Clock> {
     shared: Arc<Shared<C>>,
-    began: Moment,
+    began: Began,
     ended: bool,
 }
 
@@ -33,10 +33,10 @@ struct Good {
 
 /// Fetches, swaps the set, notes the end, reports: in this order.
 ///
-/// `began` was read before, so the set is never taken for younger than it is.
+/// The clocks were read before, so the set is never taken for younger than it is.
 pub(super) fn run<C: Clock>(
     shared: Arc<Shared<C>>,
-    began: Moment,
+    began: Began,
     revalidate: bool,
 ) -> impl Future<Output = Result<(), FetchError>> + Send + 'static {
     async move {
@@ -50,7 +50,7 @@ pub(super) fn run<C: Clock>(
         let fetcher = &shared.fetcher;
         let fetch = tokio::time::timeout(
             fetcher.attempt,
-            fetcher.fetch(&mut memory, began.at, revalidate),
+            fetcher.fetch(&mut memory, began.moment.at, revalidate),
         );
         // A client that panics is a client that failed.
         let fetched = match AssertUnwindSafe(fetch).catch_unwind().await {
@@ -84,7 +84,7 @@ impl<C: Clock> Attempt<C> {
                 error: error.as_str(),
             },
         };
-        let took = now.at.saturating_duration_since(self.began.at);
+        let took = now.at.saturating_duration_since(self.began.moment.at);
         self.log(&result, took, next);
         let event = KeysEvent::new(&shared.issuer, outcome, took, age);
         if catch_unwind(AssertUnwindSafe(|| shared.observer.keys(&event))).is_err() {
@@ -96,7 +96,7 @@ impl<C: Clock> Attempt<C> {
     /// What a fetch that ended well makes of the set in use.
     fn judge(&self, fetched: Fetched, before: &KeySet) -> Result<Good, FetchError> {
         let soft_age = self.shared.times.clamp_soft(fetched.lifetime);
-        let obtained = self.began.wall;
+        let obtained = self.began.moment.wall;
         let Some(new) = fetched.new else {
             return Ok(Good {
                 set: before.obtained_at(Some(obtained)),
@@ -137,6 +137,10 @@ impl<C: Clock> Attempt<C> {
         let shared = &self.shared;
         let mut state = shared.state();
         let state = &mut *state;
+        if state.ledger.is_outdated(self.began) {
+            // Its runtime stood still for so long that another fetch was made meanwhile.
+            return state.ledger.until_next(now);
+        }
         if let Some(memory) = memory {
             state.memory = memory;
         }
@@ -144,7 +148,7 @@ impl<C: Clock> Attempt<C> {
             Ok(good) => {
                 shared.set.store(Arc::new(good.set.clone()));
                 state.anchor = Anchor {
-                    at: self.began.at,
+                    at: self.began.moment.at,
                     age: Duration::ZERO,
                 };
                 state.soft_age = good.soft_age;
@@ -159,13 +163,13 @@ impl<C: Clock> Attempt<C> {
                     }
                     state.unsaved = Some(Unsaved {
                         document: state.document.clone(),
-                        obtained: self.began.wall,
+                        obtained: self.began.moment.wall,
                         memory: state.memory.clone(),
                     });
                 }
                 let after = RefreshAhead::new().after(good.soft_age, &mut fastrand::Rng::new());
                 // An attempt may outlast a short soft age; never fetch in a circle.
-                let next = (self.began.at + after).max(now + shared.times.retry_first);
+                let next = (self.began.moment.at + after).max(now + shared.times.retry_first);
                 state.ledger.succeeded(self.began, next);
                 next
             }
@@ -178,7 +182,7 @@ impl<C: Clock> Attempt<C> {
                 }
                 state.last_error = Some(*error);
                 let next = now + state.delays.next_delay();
-                state.ledger.failed(self.began.at, next);
+                state.ledger.failed(self.began, next);
                 next
             }
         };

@@ -85,8 +85,7 @@ impl<C: Clock> Jwks<C> {
     #[must_use]
     pub fn miss_now(&self, wanted: &Wanted<'_>) -> Option<Missing> {
         self.keep_running();
-        let arrived = self.shared.clock.now();
-        match self.shared.advise(wanted, arrived, Patience::None) {
+        match self.shared.advise(wanted, &mut None, Patience::None) {
             Advice::Answer(missing) => Some(missing),
             Advice::Wait(_) | Advice::WouldWait => None,
         }
@@ -100,9 +99,9 @@ impl<C: Clock> Jwks<C> {
     /// May be dropped at any time. A fetch goes on for the others.
     pub async fn find_missing(&self, wanted: &Wanted<'_>, deadline: Instant) -> Missing {
         self.keep_running();
-        let arrived = self.shared.clock.now();
+        let mut arrived = None;
         loop {
-            let ticket = match self.shared.advise(wanted, arrived, Patience::Some) {
+            let ticket = match self.shared.advise(wanted, &mut arrived, Patience::Some) {
                 Advice::Answer(missing) => return missing,
                 Advice::Wait(ticket) => ticket,
                 Advice::WouldWait => return self.shared.impatient(),

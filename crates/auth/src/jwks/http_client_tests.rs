@@ -34,7 +34,10 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> 
 
 fn get(path: &str) -> Get {
     Get {
-        url: Url::parse("https://id.example/").unwrap().join(path).unwrap(),
+        url: Url::parse("https://id.example/")
+            .unwrap()
+            .join(path)
+            .unwrap(),
         headers: HeaderMap::new(),
         max_bytes: 10,
     }
@@ -75,12 +78,32 @@ async fn a_redirect_stays_on_scheme_host_and_port() {
         assert!(client.get(&get(path)).await.is_ok(), "{path}");
     }
     asked.lock().unwrap().clear();
-    for path in ["host", "port", "scheme", "user", "protocol-relative", "none", "circle"] {
-        assert_eq!(client.get(&get(path)).await.unwrap_err(), FetchError::Redirect, "{path}");
+    for path in [
+        "host",
+        "port",
+        "scheme",
+        "user",
+        "protocol-relative",
+        "none",
+        "circle",
+    ] {
+        assert_eq!(
+            client.get(&get(path)).await.unwrap_err(),
+            FetchError::Redirect,
+            "{path}"
+        );
     }
     let asked = asked.lock().unwrap();
-    assert!(asked.iter().all(|url| url.starts_with("https://id.example/")), "{asked:?}");
-    assert_eq!(asked.iter().filter(|url| url.ends_with("/circle")).count(), 4);
+    assert!(
+        asked
+            .iter()
+            .all(|url| url.starts_with("https://id.example/")),
+        "{asked:?}"
+    );
+    assert_eq!(
+        asked.iter().filter(|url| url.ends_with("/circle")).count(),
+        4
+    );
 }
 
 #[tokio::test]
@@ -103,11 +126,21 @@ async fn a_body_is_read_up_to_the_limit_and_no_further() {
             Response::new(BodyExt::boxed_unsync(StreamBody::new(broken)))
         }
     });
-    assert_eq!(&client.get(&get("fits")).await.unwrap().body[..], b"0123456789");
+    assert_eq!(
+        &client.get(&get("fits")).await.unwrap().body[..],
+        b"0123456789"
+    );
     for path in ["long", "announced", "endless"] {
-        assert_eq!(client.get(&get(path)).await.unwrap_err(), FetchError::TooLarge, "{path}");
+        assert_eq!(
+            client.get(&get(path)).await.unwrap_err(),
+            FetchError::TooLarge,
+            "{path}"
+        );
     }
-    assert_eq!(client.get(&get("broken")).await.unwrap_err(), FetchError::Interrupted);
+    assert_eq!(
+        client.get(&get("broken")).await.unwrap_err(),
+        FetchError::Interrupted
+    );
 }
 
 #[tokio::test]
@@ -126,6 +159,9 @@ async fn an_error_of_the_service_does_not_show() {
         Err::<Response<Full<Bytes>>, BoxError>("token=secret".into())
     });
     let client = HttpClient::new(service);
-    assert_eq!(client.get(&get("any")).await.unwrap_err(), FetchError::Connect);
+    assert_eq!(
+        client.get(&get("any")).await.unwrap_err(),
+        FetchError::Connect
+    );
     assert!(!format!("{client:?}").contains("secret"));
 }

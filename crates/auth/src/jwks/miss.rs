@@ -14,6 +14,17 @@ pub(super) struct Moment {
     pub(super) wall: UnixTime,
 }
 
+/// The beginning of a fetch.
+///
+/// Fetches are numbered, from 1. What came before a fetch and what after it is told by numbers taken under
+/// one lock: two readings of a clock may be the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Began {
+    pub(super) number: u64,
+    /// Read before the request was sent.
+    pub(super) moment: Moment,
+}
+
 /// What is known about the fetches of one issuer, and the rule for keys that are missing.
 ///
 /// The first row that applies:
@@ -48,10 +59,11 @@ pub(super) struct Ledger {
     meter: Meter,
     /// The longest a fetch may last; a flight that says nothing for longer is lost.
     longest: Duration,
-    /// When the fetch in flight began.
-    flight: Option<Instant>,
-    /// When the last fetch that ended well began.
-    good: Option<Moment>,
+    /// How many fetches have begun.
+    begun: u64,
+    flight: Option<Began>,
+    /// The last fetch that ended well.
+    good: Option<Began>,
     /// Whether the last fetch to end failed.
     failing: bool,
     /// When the next fetch is scheduled.
@@ -62,8 +74,8 @@ pub(super) struct Ledger {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) kid: Option<&'a str>,
-    /// When the request arrived.
-    pub(super) arrived: Instant,
+    /// How many fetches had begun when the request arrived.
+    pub(super) arrived: u64,
     /// The claimed issue time plus the leeway.
     pub(super) issued: Option<UnixTime>,
 }
@@ -93,6 +105,7 @@ impl Ledger {
             seen: Seen::new(),
             meter: Meter::new(budget),
             longest,
+            begun: 0,
             flight: None,
             good: None,
             failing: false,
@@ -102,7 +115,7 @@ impl Ledger {
 
     /// Decides, and notes that the id was seen.
     pub(super) fn decide(&mut self, now: Moment, question: Question<'_>) -> Decision {
-        let first_seen = self.seen.first(question.kid, now.at);
+        let first_seen = self.seen.first(question.kid, self.begun);
         if self.is_evidence(now, first_seen, question) {
             Decision::Absent
         } else if self.failing {
@@ -118,16 +131,17 @@ impl Ledger {
         }
     }
 
-    fn is_evidence(&self, now: Moment, first_seen: Instant, question: Question<'_>) -> bool {
-        let Some(began) = self.good else { return false };
-        if began.at >= question.arrived {
+    fn is_evidence(&self, now: Moment, first_seen: u64, question: Question<'_>) -> bool {
+        let Some(good) = self.good else { return false };
+        if good.number > question.arrived {
             return true;
         }
         // The wall clock may have been corrected since: of the two ways to say when the fetch began, the
         // earlier one counts.
+        let began = good.moment;
         let ago = now.at.saturating_duration_since(began.at);
         let began_wall = began.wall.min(now.wall - ago);
-        began.at >= first_seen && question.issued.is_some_and(|issued| began_wall >= issued)
+        good.number > first_seen && question.issued.is_some_and(|issued| began_wall >= issued)
     }
 
     /// How long until something may have changed.
@@ -135,7 +149,7 @@ impl Ledger {
         match self.flight {
             Some(began) if self.in_flight(now) => self
                 .longest
-                .saturating_sub(now.saturating_duration_since(began)),
+                .saturating_sub(now.saturating_duration_since(began.moment.at)),
             _ if self.failing => self.until_next(now),
             _ => self.meter.wait(now).min(self.until_next(now)),
         }
@@ -149,31 +163,50 @@ impl Ledger {
     /// Whether a fetch is in flight. One whose task was lost with its runtime is not, after its time.
     pub(super) fn in_flight(&self, now: Instant) -> bool {
         self.flight
-            .is_some_and(|began| now.saturating_duration_since(began) < self.longest)
+            .is_some_and(|began| now.saturating_duration_since(began.moment.at) < self.longest)
     }
 
     pub(super) fn is_failing(&self) -> bool {
         self.failing
     }
 
-    /// Notes that a fetch was started.
-    pub(super) fn begin(&mut self, now: Instant, charged: bool) {
-        self.flight = Some(now);
-        if charged {
-            self.meter.spend(now);
+    /// How many fetches have begun.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    /// The fetch that would begin now.
+    pub(super) fn next(&self, now: Moment) -> Began {
+        Began {
+            number: self.begun + 1,
+            moment: now,
         }
     }
 
-    /// Notes that the fetch that began then ended well, and when the next one is scheduled.
-    pub(super) fn succeeded(&mut self, began: Moment, next: Instant) {
-        self.ended(began.at);
+    /// Notes that a fetch was started.
+    pub(super) fn begin(&mut self, began: Began, charged: bool) {
+        self.begun = began.number;
+        self.flight = Some(began);
+        if charged {
+            self.meter.spend(began.moment.at);
+        }
+    }
+
+    /// Whether a fetch that began later has ended well.
+    pub(super) fn is_outdated(&self, began: Began) -> bool {
+        self.good.is_some_and(|good| good.number > began.number)
+    }
+
+    /// Notes that a fetch ended well, and when the next one is scheduled.
+    pub(super) fn succeeded(&mut self, began: Began, next: Instant) {
+        self.ended(began);
         self.good = Some(began);
         self.failing = false;
         self.next = next;
     }
 
-    /// Notes that the fetch that began then failed, and when the next one is scheduled.
-    pub(super) fn failed(&mut self, began: Instant, next: Instant) {
+    /// Notes that a fetch failed, and when the next one is scheduled.
+    pub(super) fn failed(&mut self, began: Began, next: Instant) {
         self.ended(began);
         self.failing = true;
         self.next = next;
@@ -191,7 +224,7 @@ impl Ledger {
         self.next = self.next.min(now);
     }
 
-    fn ended(&mut self, began: Instant) {
+    fn ended(&mut self, began: Began) {
         if self.flight == Some(began) {
             self.flight = None;
         }

@@ -6,245 +6,248 @@ const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Seconds on both clocks; the wall clock began at a date.
-#[derive(Clone, Copy)]
-struct Timeline(Instant);
+/// A ledger, and time in seconds on both clocks; the wall clock began at a date.
+struct Rig {
+    start: Instant,
+    ledger: Ledger,
+}
 
-impl Timeline {
-    const DATE: u64 = 1_900_000_000;
+const DATE: u64 = 1_900_000_000;
+const FETCH: Decision = Decision::Fetch { charged: true };
 
+impl Rig {
     fn new() -> Self {
-        Self(Instant::now())
+        let start = Instant::now();
+        Self {
+            start,
+            ledger: Ledger::new(FetchBudget::DEFAULT, secs(7), start),
+        }
     }
 
-    fn at(self, seconds: u64) -> Instant {
-        self.0 + secs(seconds)
+    /// With one good fetch, the first, that began then. The next is far away.
+    fn fetched(at: u64) -> Self {
+        let mut rig = Self::new();
+        rig.fetch(at);
+        rig
     }
 
-    fn moment(self, seconds: u64) -> Moment {
+    fn at(&self, seconds: u64) -> Instant {
+        self.start + secs(seconds)
+    }
+
+    fn moment(&self, seconds: u64) -> Moment {
         Moment {
             at: self.at(seconds),
-            wall: UnixTime::from_secs(Self::DATE + seconds),
+            wall: UnixTime::from_secs(DATE + seconds),
         }
     }
 
-    fn ledger(self) -> Ledger {
-        Ledger::new(FetchBudget::DEFAULT, secs(7), self.at(0))
+    fn begin(&mut self, at: u64, charged: bool) -> Began {
+        let began = self.ledger.next(self.moment(at));
+        self.ledger.begin(began, charged);
+        began
     }
 
-    /// A ledger with one good fetch that began then; the next is an hour away.
-    fn fetched(self, seconds: u64) -> Ledger {
-        let mut ledger = self.ledger();
-        ledger.begin(self.at(seconds), false);
-        ledger.succeeded(self.moment(seconds), self.at(seconds + 3600));
-        ledger
+    fn succeed(&mut self, began: Began) {
+        let next = self.at(1_000_000);
+        self.ledger.succeeded(began, next);
     }
 
-    fn question(self, kid: &str, arrived: u64, issued: Option<u64>) -> Question<'_> {
-        Question {
+    fn fail(&mut self, began: Began, next: u64) {
+        let next = self.at(next);
+        self.ledger.failed(began, next);
+    }
+
+    fn fetch(&mut self, at: u64) {
+        let began = self.begin(at, false);
+        self.succeed(began);
+    }
+
+    /// Asks for a request that arrives now.
+    fn ask(&mut self, at: u64, kid: &str, issued: Option<u64>) -> Decision {
+        let arrived = self.ledger.begun();
+        self.ask_again(at, kid, arrived, issued)
+    }
+
+    /// Asks for a request that arrived when so many fetches had begun.
+    fn ask_again(&mut self, at: u64, kid: &str, arrived: u64, issued: Option<u64>) -> Decision {
+        let question = Question {
             kid: Some(kid),
-            arrived: self.at(arrived),
-            issued: issued.map(|at| UnixTime::from_secs(Self::DATE + at)),
-        }
+            arrived,
+            issued: issued.map(|at| UnixTime::from_secs(DATE + at)),
+        };
+        let now = self.moment(at);
+        self.ledger.decide(now, question)
     }
 }
 
 #[test]
 fn the_first_fetch_is_free_and_joined() {
-    let time = Timeline::new();
-    let mut ledger = time.ledger();
-    let question = time.question("a", 0, Some(0));
-    assert_eq!(
-        ledger.decide(time.moment(0), question),
-        Decision::Fetch { charged: false }
-    );
-    ledger.begin(time.at(0), false);
-    assert_eq!(ledger.decide(time.moment(1), question), Decision::Join);
-    ledger.succeeded(time.moment(0), time.at(3600));
+    let mut rig = Rig::new();
+    assert_eq!(rig.ask(0, "a", Some(0)), Decision::Fetch { charged: false });
+    let began = rig.begin(0, false);
+    assert_eq!(rig.ask(1, "a", Some(0)), Decision::Join);
+    rig.succeed(began);
     // The whole budget is still there.
     for at in [2, 4] {
-        assert_eq!(
-            ledger.decide(time.moment(at), time.question("b", at, None)),
-            Decision::Fetch { charged: true }
-        );
-        ledger.begin(time.at(at), true);
-        ledger.succeeded(time.moment(at), time.at(3600));
+        assert_eq!(rig.ask(at, "b", None), FETCH);
+        let began = rig.begin(at, true);
+        rig.succeed(began);
     }
-    assert_eq!(
-        ledger.decide(time.moment(5), time.question("b", 5, None)),
-        Decision::Unavailable(secs(27))
-    );
+    assert_eq!(rig.ask(5, "b", None), Decision::Unavailable(secs(27)));
 }
 
 #[test]
 fn a_fetch_that_began_after_the_request_is_evidence() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(10);
+    let mut rig = Rig::fetched(10);
+    // In the same instant by the clock: the numbers tell.
     for (arrived, issued, decision) in [
-        (9, None, Decision::Absent),
-        (10, None, Decision::Absent),
-        (10, Some(900), Decision::Absent),
-        (11, None, Decision::Fetch { charged: true }),
+        (0, None, Decision::Absent),
+        (0, Some(900), Decision::Absent),
+        (1, None, FETCH),
+        (1, Some(10), FETCH),
     ] {
-        let question = time.question("a", arrived, issued);
-        assert_eq!(ledger.decide(time.moment(12), question), decision, "{arrived} {issued:?}");
+        assert_eq!(
+            rig.ask_again(10, "a", arrived, issued),
+            decision,
+            "{arrived} {issued:?}"
+        );
     }
 }
 
 #[test]
 fn a_fetch_is_evidence_for_an_id_seen_before_it_and_a_token_issued_before_it() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(10);
-    // Seen before the fetch that counts.
-    ledger.decide(time.moment(11), time.question("seen", 11, None));
-    ledger.begin(time.at(20), true);
-    ledger.succeeded(time.moment(20), time.at(3600));
-    let fetch = Decision::Fetch { charged: true };
+    let mut rig = Rig::fetched(10);
+    rig.ask(11, "seen", None);
+    rig.fetch(20);
     for (kid, issued, decision) in [
         ("seen", Some(19), Decision::Absent),
         ("seen", Some(20), Decision::Absent),
-        ("seen", Some(21), fetch),
-        ("seen", None, fetch),
-        ("new", Some(5), fetch),
+        ("seen", Some(21), FETCH),
+        ("seen", None, FETCH),
+        ("new", Some(5), FETCH),
     ] {
-        let question = time.question(kid, 30, issued);
-        assert_eq!(ledger.decide(time.moment(30), question), decision, "{kid} {issued:?}");
+        assert_eq!(rig.ask(30, kid, issued), decision, "{kid} {issued:?}");
     }
 }
 
 /// Somebody sends the id of the next key before there is one.
 #[test]
 fn an_id_sent_ahead_of_its_key_does_not_condemn_the_first_good_token() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(0);
+    let mut rig = Rig::fetched(0);
     let leeway = 30;
-    ledger.decide(time.moment(5), time.question("next", 5, Some(5 + leeway)));
-    ledger.begin(time.at(100), false);
-    ledger.succeeded(time.moment(100), time.at(3600));
+    rig.ask(5, "next", Some(5 + leeway));
+    rig.fetch(100);
     // The issuer now publishes the key and signs with it, at 101.
-    let good = time.question("next", 101, Some(101 + leeway));
-    assert_eq!(
-        ledger.decide(time.moment(101), good),
-        Decision::Fetch { charged: true }
-    );
+    assert_eq!(rig.ask(101, "next", Some(101 + leeway)), FETCH);
     // A forged token of before is refused without a fetch all the same.
-    let forged = time.question("next", 102, Some(60 + leeway));
-    assert_eq!(ledger.decide(time.moment(102), forged), Decision::Absent);
+    assert_eq!(rig.ask(102, "next", Some(60 + leeway)), Decision::Absent);
+}
+
+#[test]
+fn a_fetch_in_flight_is_worth_joining_but_is_no_evidence() {
+    let mut rig = Rig::fetched(0);
+    let began = rig.begin(10, true);
+    assert_eq!(rig.ask(11, "a", Some(5)), Decision::Join);
+    rig.succeed(began);
+    assert_eq!(rig.ask_again(12, "a", 2, Some(5)), FETCH);
+    rig.fetch(12);
+    assert_eq!(rig.ask_again(13, "a", 2, Some(5)), Decision::Absent);
 }
 
 #[test]
 fn nobody_waits_for_an_issuer_that_is_down() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(0);
-    ledger.begin(time.at(10), true);
-    ledger.failed(time.at(10), time.at(25));
-    let unknown = |at| time.question("a", at, Some(at));
-    assert_eq!(
-        ledger.decide(time.moment(12), unknown(12)),
-        Decision::Unavailable(secs(13))
-    );
+    let mut rig = Rig::fetched(0);
+    rig.ask(1, "old", Some(0));
+    rig.fetch(5);
+    let began = rig.begin(10, true);
+    rig.fail(began, 25);
+    assert_eq!(rig.ask(12, "a", Some(12)), Decision::Unavailable(secs(13)));
     // Nor while the next attempt runs, be it due or overdue.
-    assert_eq!(
-        ledger.decide(time.moment(26), unknown(26)),
-        Decision::Unavailable(secs(0))
-    );
-    ledger.begin(time.at(26), false);
-    assert_eq!(
-        ledger.decide(time.moment(28), unknown(28)),
-        Decision::Unavailable(secs(5))
-    );
+    assert_eq!(rig.ask(26, "a", Some(26)), Decision::Unavailable(secs(0)));
+    rig.begin(26, false);
+    assert_eq!(rig.ask(28, "a", Some(28)), Decision::Unavailable(secs(5)));
     // What was known before the outage is still evidence.
-    ledger.decide(time.moment(28), time.question("b", 0, None));
-    assert_eq!(
-        ledger.decide(time.moment(28), time.question("b", 0, None)),
-        Decision::Absent
-    );
+    assert_eq!(rig.ask(28, "old", Some(0)), Decision::Absent);
 }
 
 #[test]
 fn a_fetch_that_fails_is_no_evidence() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(0);
-    let question = time.question("a", 5, Some(5));
-    ledger.decide(time.moment(5), question);
-    ledger.begin(time.at(6), true);
-    ledger.failed(time.at(6), time.at(8));
-    assert_eq!(ledger.decide(time.moment(7), question), Decision::Unavailable(secs(1)));
-    ledger.begin(time.at(8), false);
-    ledger.succeeded(time.moment(8), time.at(3600));
-    assert_eq!(ledger.decide(time.moment(9), question), Decision::Absent);
+    let mut rig = Rig::fetched(0);
+    let arrived = rig.ledger.begun();
+    rig.ask(5, "a", Some(5));
+    let began = rig.begin(6, true);
+    rig.fail(began, 8);
+    let waits = Decision::Unavailable(secs(1));
+    assert_eq!(rig.ask_again(7, "a", arrived, Some(5)), waits);
+    rig.fetch(8);
+    assert_eq!(rig.ask_again(9, "a", arrived, Some(5)), Decision::Absent);
 }
 
 #[test]
 fn a_spent_budget_waits_for_what_comes_first() {
-    let time = Timeline::new();
-    let mut ledger = time.ledger();
-    ledger.succeeded(time.moment(0), time.at(10));
-    ledger.begin(time.at(1), true);
-    ledger.begin(time.at(1), true);
-    ledger.succeeded(time.moment(1), time.at(10));
+    let mut rig = Rig::fetched(0);
+    for _ in 0..2 {
+        let began = rig.begin(1, true);
+        rig.ledger.succeeded(began, rig.at(10));
+    }
+    let schedule = Decision::Unavailable(secs(8));
+    assert_eq!(rig.ask(2, "a", None), schedule, "the scheduled fetch");
+    let began = rig.begin(1, false);
+    rig.ledger.succeeded(began, rig.at(100));
+    let budget = Decision::Unavailable(secs(29));
+    assert_eq!(rig.ask(2, "a", None), budget, "the budget");
+    let free = Decision::Fetch { charged: false };
     assert_eq!(
-        ledger.decide(time.moment(2), time.question("a", 2, None)),
-        Decision::Unavailable(secs(8)),
-        "the scheduled fetch"
-    );
-    ledger.succeeded(time.moment(1), time.at(100));
-    assert_eq!(
-        ledger.decide(time.moment(2), time.question("a", 2, None)),
-        Decision::Unavailable(secs(29)),
-        "the budget"
-    );
-    assert_eq!(
-        ledger.decide(time.moment(100), time.question("a", 100, None)),
-        Decision::Fetch { charged: false },
+        rig.ask(100, "a", None),
+        free,
         "a scheduled fetch that nobody made"
     );
 }
 
 #[test]
 fn a_flight_that_is_lost_does_not_last() {
-    let time = Timeline::new();
-    let mut ledger = time.fetched(0);
-    ledger.begin(time.at(10), true);
-    let question = time.question("a", 12, None);
-    assert_eq!(ledger.decide(time.moment(12), question), Decision::Join);
-    assert_eq!(
-        ledger.decide(time.moment(17), question),
-        Decision::Fetch { charged: true }
-    );
-    ledger.begin(time.at(17), true);
-    ledger.lose(time.at(18));
-    assert_eq!(
-        ledger.decide(time.moment(18), question),
-        Decision::Unavailable(secs(0))
-    );
-    assert_eq!(ledger.until_next(time.at(18)), secs(0));
+    let mut rig = Rig::fetched(0);
+    rig.begin(10, true);
+    assert_eq!(rig.ask(12, "a", None), Decision::Join);
+    assert_eq!(rig.ask(17, "a", None), FETCH);
+    rig.begin(17, true);
+    let now = rig.at(18);
+    rig.ledger.lose(now);
+    assert_eq!(rig.ask(18, "a", None), Decision::Unavailable(secs(0)));
+    assert_eq!(rig.ledger.until_next(now), secs(0));
+}
+
+#[test]
+fn a_flight_that_was_overtaken_is_outdated() {
+    let mut rig = Rig::fetched(0);
+    let late = rig.begin(10, true);
+    assert!(!rig.ledger.is_outdated(late));
+    rig.fetch(20);
+    assert!(rig.ledger.is_outdated(late));
 }
 
 #[test]
 fn of_two_readings_of_the_wall_clock_the_earlier_counts() {
-    let time = Timeline::new();
-    let mut ledger = time.ledger();
-    ledger.decide(time.moment(0), time.question("a", 0, None));
+    let mut rig = Rig::new();
+    rig.ask(0, "a", None);
     // At the fetch the wall clock was an hour ahead; it is right by now.
-    let ahead = Moment {
-        at: time.at(10),
-        wall: time.moment(3610).wall,
-    };
-    ledger.succeeded(ahead, time.at(7200));
-    let question = time.question("a", 60, Some(50));
-    assert_eq!(
-        ledger.decide(time.moment(60), question),
-        Decision::Fetch { charged: true }
-    );
+    let mut began = rig.begin(10, false);
+    began.moment.wall = rig.moment(3610).wall;
+    rig.succeed(began);
+    assert_eq!(rig.ask(60, "a", Some(50)), FETCH);
     // And the reverse: it was right then, and is an hour ahead now.
-    ledger.succeeded(time.moment(70), time.at(7200));
-    let ahead = Moment {
-        at: time.at(80),
-        wall: time.moment(3680).wall,
+    rig.fetch(70);
+    let question = Question {
+        kid: Some("a"),
+        arrived: rig.ledger.begun(),
+        issued: Some(UnixTime::from_secs(DATE + 75)),
     };
-    let question = time.question("a", 80, Some(75));
-    assert_eq!(ledger.decide(ahead, question), Decision::Fetch { charged: true });
+    let ahead = Moment {
+        at: rig.at(80),
+        wall: rig.moment(3680).wall,
+    };
+    assert_eq!(rig.ledger.decide(ahead, question), FETCH);
 }
 
 /// One step in the life of an issuer and of those who ask.
@@ -252,9 +255,14 @@ fn of_two_readings_of_the_wall_clock_the_earlier_counts() {
 enum Step {
     Pass(u64),
     /// A fetch begins, if none is in flight and the ledger agrees.
-    Ask { kid: u8, iat_ago: Option<u64> },
+    Ask {
+        kid: u8,
+        iat_ago: Option<u64>,
+    },
     Scheduled,
-    End { good: bool },
+    End {
+        good: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -271,10 +279,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What happened, remembered in full: the oracle.
 #[derive(Default)]
 struct History {
-    first_seen: std::collections::HashMap<u8, u64>,
-    /// When each good fetch began.
-    good: Vec<u64>,
-    flight: Option<u64>,
+    /// What has happened so far, counted; nothing happens at the same time.
+    events: usize,
+    first_seen: std::collections::HashMap<u8, usize>,
+    /// When each good fetch began: by the count, by the clock.
+    good: Vec<(usize, u64)>,
+    flight: Option<(usize, Began)>,
     failing: bool,
     charged: Vec<u64>,
 }
@@ -282,47 +292,44 @@ struct History {
 proptest! {
     #[test]
     fn decisions_are_those_of_the_definition(steps in steps()) {
-        let time = Timeline::new();
-        let mut ledger = time.ledger();
-        ledger.succeeded(time.moment(0), time.at(1_000_000));
-        let mut history = History { good: vec![0], ..History::default() };
+        let mut rig = Rig::fetched(0);
+        let mut history = History { good: vec![(0, 0)], ..History::default() };
         let mut now = 1;
         for step in steps {
+            history.events += 1;
+            let event = history.events;
             match step {
                 Step::Pass(seconds) => {
                     now += seconds;
                     // Fetches end in their time.
-                    if history.flight.is_some_and(|began| now - began >= 7) {
-                        let began = history.flight.take().unwrap();
-                        ledger.failed(time.at(began), time.at(now + 5));
+                    let overdue = |began: &Began| rig.at(now) - began.moment.at >= secs(7);
+                    if history.flight.as_ref().is_some_and(|(_, began)| overdue(began)) {
+                        let (_, began) = history.flight.take().unwrap();
+                        rig.fail(began, now + 5);
                         history.failing = true;
                     }
                 }
                 Step::Scheduled if history.flight.is_none() => {
-                    ledger.begin(time.at(now), false);
-                    history.flight = Some(now);
+                    history.flight = Some((event, rig.begin(now, false)));
                 }
                 Step::End { good } => {
-                    let Some(began) = history.flight.take() else { continue };
+                    let Some((count, began)) = history.flight.take() else { continue };
                     history.failing = !good;
                     if good {
-                        ledger.succeeded(time.moment(began), time.at(1_000_000));
-                        history.good.push(began);
+                        rig.succeed(began);
+                        history.good.push((count, began.moment.wall.as_secs() - DATE));
                     } else {
-                        ledger.failed(time.at(began), time.at(now + 5));
+                        rig.fail(began, now + 5);
                     }
                 }
                 Step::Scheduled => {}
                 Step::Ask { kid, iat_ago } => {
                     let issued = iat_ago.map(|ago| now.saturating_sub(ago));
-                    let first = *history.first_seen.entry(kid).or_insert(now);
-                    let proof = history.good.iter().any(|began| {
-                        *began >= now
-                            || (*began >= first && issued.is_some_and(|issued| *began >= issued))
+                    let first = *history.first_seen.entry(kid).or_insert(event);
+                    let proof = history.good.iter().any(|(count, began)| {
+                        *count > first && issued.is_some_and(|issued| *began >= issued)
                     });
-                    let name = kid.to_string();
-                    let decision =
-                        ledger.decide(time.moment(now), time.question(&name, now, issued));
+                    let decision = rig.ask(now, &kid.to_string(), issued);
                     match decision {
                         Decision::Absent => prop_assert!(proof),
                         other => prop_assert!(!proof, "{:?}", other),
@@ -338,8 +345,7 @@ proptest! {
                         Decision::Fetch { charged } => {
                             prop_assert!(charged, "the schedule is far away");
                             prop_assert!(history.flight.is_none() && !history.failing);
-                            ledger.begin(time.at(now), true);
-                            history.flight = Some(now);
+                            history.flight = Some((event, rig.begin(now, true)));
                             history.charged.push(now);
                         }
                     }
@@ -363,48 +369,47 @@ proptest! {
         skew in -30_i64..=30,
     ) {
         const LEEWAY: u64 = 30;
-        let time = Timeline::new();
-        let mut ledger = time.ledger();
-        ledger.succeeded(time.moment(0), time.at(1_000_000));
+        let mut rig = Rig::fetched(0);
         // Whether a set with the key is loaded: then nobody asks.
         let mut held = false;
-        let mut flight = None;
+        // The fetch in flight, and whether the key was published when it began.
+        let mut flight: Option<(bool, Began)> = None;
+        // The requests with a good token that wait: when they arrived.
+        let mut waiting = Vec::new();
         let mut now = 1;
         for step in steps {
             match step {
                 Step::Pass(seconds) => now += seconds,
                 Step::Scheduled if flight.is_none() => {
-                    ledger.begin(time.at(now), false);
-                    flight = Some(now);
+                    flight = Some((now >= published, rig.begin(now, false)));
                 }
                 Step::End { good } => {
-                    let Some(began) = flight.take() else { continue };
+                    let Some((has_key, began)) = flight.take() else { continue };
                     if good {
-                        ledger.succeeded(time.moment(began), time.at(1_000_000));
-                        held |= began >= published;
+                        rig.succeed(began);
+                        held |= has_key;
                     } else {
-                        ledger.failed(time.at(began), time.at(now + 5));
+                        rig.fail(began, now + 5);
                     }
                 }
                 Step::Scheduled => {}
                 // An attacker, who knows the id of the key to come.
                 Step::Ask { iat_ago, .. } if !held => {
-                    let issued = iat_ago.map(|ago| now.saturating_sub(ago));
-                    ledger.decide(time.moment(now), time.question("key", now, issued));
+                    rig.ask(now, "key", iat_ago.map(|ago| now.saturating_sub(ago)));
                 }
                 Step::Ask { .. } => {}
             }
             if now >= published && !held {
                 // A token issued this second, by the issuer's clock.
-                let issued = now.saturating_add_signed(skew) + LEEWAY;
-                let good = time.question("key", now, Some(issued));
-                let decision = ledger.decide(time.moment(now), good);
-                prop_assert_ne!(decision, Decision::Absent);
-                let silent = ledger.decide(time.moment(now), time.question("key", now, None));
-                prop_assert_ne!(silent, Decision::Absent);
-                if matches!(decision, Decision::Fetch { .. }) && flight.is_none() {
-                    ledger.begin(time.at(now), true);
-                    flight = Some(now);
+                let issued = Some(now.saturating_add_signed(skew) + LEEWAY);
+                waiting.push((rig.ledger.begun(), issued));
+                waiting.push((rig.ledger.begun(), None));
+                for (arrived, issued) in &waiting {
+                    let decision = rig.ask_again(now, "key", *arrived, *issued);
+                    prop_assert_ne!(decision, Decision::Absent);
+                    if matches!(decision, Decision::Fetch { .. }) && flight.is_none() {
+                        flight = Some((true, rig.begin(now, true)));
+                    }
                 }
             }
         }

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::time::Instant;
 
 /// How many unknown ids are remembered.
 pub(super) const CAPACITY: usize = 1024;
 
-/// The unknown key ids of late, each with the instant it was seen first; the oldest go first.
+/// The unknown key ids of late, each with the number of fetches that had begun when it was seen first;
+/// the oldest go first.
 ///
 /// To forget an id is safe: it counts as first seen later than it was, which costs its next token a
 /// fetch or a 503, and never makes it a 401. Only digests under keys of this process are kept, for ids come from
@@ -15,7 +15,7 @@ pub(super) const CAPACITY: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Seen {
     keys: [RandomState; 2],
-    first: HashMap<Digest, Instant>,
+    first: HashMap<Digest, u64>,
     /// In the order they came, and so in the order of time.
     order: VecDeque<Digest>,
 }
@@ -35,7 +35,7 @@ impl Seen {
     }
 
     /// When `kid` was seen first: `now`, if this is the first time. No id is an id, too.
-    pub(super) fn first(&mut self, kid: Option<&str>, now: Instant) -> Instant {
+    pub(super) fn first(&mut self, kid: Option<&str>, now: u64) -> u64 {
         let digest = [self.keys[0].hash_one(kid), self.keys[1].hash_one(kid)];
         if let Some(first) = self.first.get(&digest) {
             return *first;
@@ -53,16 +53,14 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
     fn the_first_time_stays() {
-        let (mut seen, start) = (Seen::new(), Instant::now());
-        let later = start + Duration::from_secs(1);
+        let (mut seen, start) = (Seen::new(), 7);
+        let later = start + 1;
         assert_eq!(seen.first(Some("a"), start), start);
         assert_eq!(seen.first(None, later), later);
         assert_eq!(seen.first(Some("a"), later), start);
@@ -71,23 +69,23 @@ mod tests {
 
     #[test]
     fn a_flood_stays_bounded_and_only_forgets() {
-        let (mut seen, start) = (Seen::new(), Instant::now());
+        let (mut seen, start) = (Seen::new(), 7);
         seen.first(Some("victim"), start);
         for id in 0..10 * CAPACITY {
             seen.first(Some(&id.to_string()), start);
         }
         assert_eq!((seen.first.len(), seen.order.len()), (CAPACITY, CAPACITY));
-        let later = start + Duration::from_secs(1);
+        let later = start + 1;
         assert_eq!(seen.first(Some("victim"), later), later);
     }
 
     proptest! {
         #[test]
         fn never_earlier_than_the_first_time(ids in proptest::collection::vec(0_u16..3000, 0..4000)) {
-            let (mut seen, start) = (Seen::new(), Instant::now());
+            let mut seen = Seen::new();
             let mut plain = HashMap::new();
             for (at, id) in ids.into_iter().enumerate() {
-                let now = start + Duration::from_secs(at as u64);
+                let now = at as u64;
                 let first = *plain.entry(id).or_insert(now);
                 let told = seen.first(Some(&id.to_string()), now);
                 prop_assert!(told >= first && told <= now);

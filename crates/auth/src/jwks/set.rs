@@ -218,7 +218,11 @@ mod tests {
         let same = KeySet::fetched(keys(&[&b, &a]), later)
             .unwrap()
             .keeping_generation_of(&first);
-        assert_eq!(same.generation(), first.generation(), "the order does not matter");
+        assert_eq!(
+            same.generation(),
+            first.generation(),
+            "the order does not matter"
+        );
         assert_eq!(same.obtained(), Some(later));
         for other in [set(&[&a]), set(&[&a, &b.clone().with_kid("other")])] {
             let other = other.keeping_generation_of(&first);

@@ -108,20 +108,21 @@ impl<C: Clock> Shared<C> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers for a missing key, or says what to wait for.
+    /// Answers for a missing key, or says what to wait for. `arrived` is filled in by the first call for a
+    /// request.
     pub(super) fn advise(
         self: &Arc<Self>,
         wanted: &Wanted<'_>,
-        arrived: Instant,
+        arrived: &mut Option<u64>,
         patience: Patience,
     ) -> Advice {
         let now = self.moment();
+        let mut state = self.state();
         let question = Question {
             kid: wanted.kid,
-            arrived,
+            arrived: *arrived.get_or_insert(state.ledger.begun()),
             issued: wanted.issued_at.map(|at| at + wanted.leeway),
         };
-        let mut state = self.state();
         let decision = state.ledger.decide(now, question);
         // Under the lock, and after the decision: a fetch swaps its set in before it is evidence, so
         // a key that the evidence speaks of is seen here.
@@ -163,9 +164,10 @@ impl<C: Clock> Shared<C> {
     pub(super) fn launch(
         self: &Arc<Self>,
         state: &mut State,
-        began: Moment,
+        now: Moment,
         charged: bool,
     ) -> Result<FetchTicket, FetchError> {
+        let began = state.ledger.next(now);
         let shared = Arc::clone(self);
         let work = move || attempt::run(shared, began, charged);
         let ticket = self
@@ -174,7 +176,7 @@ impl<C: Clock> Shared<C> {
             .map_err(|_| FetchError::NoRuntime)?;
         // A waiter here found a flight that has ended for the ledger and is about to land: nothing began.
         if ticket.role() == Role::Leader {
-            state.ledger.begin(began.at, charged);
+            state.ledger.begin(began, charged);
         }
         Ok(ticket)
     }

@@ -17,7 +17,12 @@ impl Folder {
     }
 
     fn store(&self) -> Store {
-        Store::new(self.path(), "https://id.example", "https://id.example/jwks".into(), 4096)
+        Store::new(
+            self.path(),
+            "https://id.example",
+            "https://id.example/jwks".into(),
+            4096,
+        )
     }
 }
 
@@ -54,7 +59,9 @@ fn what_is_saved_is_loaded() {
     assert_eq!(saved.set.keys()[0].kid(), key.kid());
     assert_eq!(saved.memory.validator.unwrap().etag, "\"v1\"");
     assert_eq!(saved.document, unsaved(&key).document);
-    let left: Vec<_> = fs::read_dir(folder.path().parent().unwrap()).unwrap().collect();
+    let left: Vec<_> = fs::read_dir(folder.path().parent().unwrap())
+        .unwrap()
+        .collect();
     assert_eq!(left.len(), 1, "no temporary file stays");
 }
 
@@ -99,7 +106,10 @@ fn a_broken_file_is_refused() {
         ("{}", StoreError::Malformed),
         (&good[..good.len() - 1], StoreError::Malformed),
         (&oct, StoreError::Malformed),
-        (&good.replace("\"version\":1", "\"version\":2"), StoreError::OtherSource),
+        (
+            &good.replace("\"version\":1", "\"version\":2"),
+            StoreError::OtherSource,
+        ),
         (&large, StoreError::TooLarge),
     ] {
         fs::write(folder.path(), text).unwrap();
@@ -137,7 +147,11 @@ mod unix {
         for (mode, trusted) in [(0o600, true), (0o644, true), (0o660, false), (0o602, false)] {
             set_mode(&folder.path(), mode);
             let loaded = load(&folder.store(), NOW).map(|saved| saved.is_some());
-            let expected = if trusted { Ok(true) } else { Err(StoreError::Mode) };
+            let expected = if trusted {
+                Ok(true)
+            } else {
+                Err(StoreError::Mode)
+            };
             assert_eq!(loaded, expected, "{mode:o}");
         }
     }
@@ -168,7 +182,10 @@ mod unix {
         let elsewhere = folder.0.path().join("elsewhere");
         fs::rename(folder.path(), &elsewhere).unwrap();
         symlink(&elsewhere, folder.path()).unwrap();
-        assert_eq!(load(&folder.store(), NOW).unwrap_err(), StoreError::NotAFile);
+        assert_eq!(
+            load(&folder.store(), NOW).unwrap_err(),
+            StoreError::NotAFile
+        );
         // Saving replaces the link, not what it points to.
         let before = fs::read(&elsewhere).unwrap();
         folder.store().save(&unsaved(&SigningKey::es384())).unwrap();

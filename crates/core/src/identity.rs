@@ -137,6 +137,13 @@ impl Identity {
         }
     }
 
+    /// Turns it into the same caller, known by another `provenance`.
+    #[must_use]
+    pub fn into_provenance(mut self, provenance: Provenance) -> Self {
+        self.provenance = provenance;
+        self
+    }
+
     /// How the identity came to be known.
     #[must_use]
     pub fn provenance(&self) -> Provenance {

@@ -44,11 +44,11 @@ impl Negative {
         &self,
         fingerprint: Fingerprint,
         now: UnixTime,
-        generation: impl FnOnce(Reason) -> u64,
+        generation: u64,
     ) -> Option<Reason> {
         let bad = self.entries.get(&fingerprint)?;
         let young = bad.from <= now && now.since(bad.from) < LIFETIME;
-        (young && generation(bad.reason) == bad.generation).then_some(bad.reason)
+        (young && generation == bad.generation).then_some(bad.reason)
     }
 
     pub(crate) fn insert(

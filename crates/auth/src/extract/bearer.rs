@@ -83,6 +83,13 @@ impl TokenExtractor for Bearer {
 }
 
 fn read(value: &[u8]) -> Extracted<'_> {
+    // Nearly every request: the scheme, one space, the token.
+    if let Some((scheme, [first, ..])) = value.split_first_chunk::<7>()
+        && scheme.eq_ignore_ascii_case(b"bearer ")
+        && *first != b' '
+    {
+        return Extracted::Token(Presented::new(&value[7..]));
+    }
     let end = value
         .iter()
         .position(|byte| matches!(byte, b' ' | b'\t'))

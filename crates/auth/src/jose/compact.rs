@@ -1,5 +1,7 @@
 //! Three parts, two dots.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -7,6 +9,9 @@ use crate::Reason;
 
 /// The longest signature of any algorithm: RSA with 8192 bits.
 pub(crate) const SIGNATURE_MAX: usize = 1024;
+
+/// A header up to this long needs no allocation.
+pub(crate) const HEADER_BUFFER: usize = 512;
 
 /// A compact JWS, split but not decoded.
 #[derive(Clone, Copy)]
@@ -46,9 +51,17 @@ impl<'a> Compact<'a> {
         &self.token.as_bytes()[..self.last_dot]
     }
 
-    /// Decodes the header.
-    pub(crate) fn header(&self) -> Result<Vec<u8>, Reason> {
-        decode(&self.token[..self.first_dot])
+    /// Decodes the header, into `buffer` if it fits.
+    pub(crate) fn header<'b>(
+        &self,
+        buffer: &'b mut [u8; HEADER_BUFFER],
+    ) -> Result<Cow<'b, [u8]>, Reason> {
+        let text = &self.token[..self.first_dot];
+        if decoded_len(text) > buffer.len() {
+            return decode(text).map(Cow::Owned);
+        }
+        let length = decode_into(text, buffer)?;
+        Ok(Cow::Borrowed(&buffer[..length]))
     }
 
     /// Decodes the payload.
@@ -62,14 +75,27 @@ impl<'a> Compact<'a> {
         buffer: &'b mut [u8; SIGNATURE_MAX],
     ) -> Result<&'b [u8], Reason> {
         let text = &self.token[self.last_dot + 1..];
-        let length = URL_SAFE_NO_PAD
-            .decode_slice(text, buffer.as_mut_slice())
-            .map_err(|_| Reason::Malformed)?;
+        let length = decode_into(text, buffer)?;
         Ok(&buffer[..length])
     }
 }
 
-/// Strict base64url: no padding, no other alphabet, no white space, no stray bits (RFC 7515 section 2).
 fn decode(text: &str) -> Result<Vec<u8>, Reason> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| Reason::Malformed)
+    // Of the exact length, so that it can be kept as it is.
+    let mut bytes = vec![0; decoded_len(text)];
+    let length = decode_into(text, &mut bytes)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// Strict base64url: no padding, no other alphabet, no white space, no stray bits (RFC 7515 section 2).
+fn decode_into(text: &str, buffer: &mut [u8]) -> Result<usize, Reason> {
+    URL_SAFE_NO_PAD
+        .decode_slice(text, buffer)
+        .map_err(|_| Reason::Malformed)
+}
+
+/// Six bits for each letter.
+const fn decoded_len(text: &str) -> usize {
+    text.len() / 4 * 3 + text.len() % 4 * 3 / 4
 }

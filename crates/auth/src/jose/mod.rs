@@ -10,7 +10,7 @@ mod header;
 mod scan;
 
 pub(crate) use claims::{Claims, Strings};
-pub(crate) use compact::{Compact, SIGNATURE_MAX};
+pub(crate) use compact::{Compact, HEADER_BUFFER, SIGNATURE_MAX};
 pub(crate) use header::Header;
 use scan::scan;
 

@@ -1,3 +1,6 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::*;
 use crate::Reason;
 
@@ -55,6 +58,21 @@ fn base64_is_strict() {
         Compact::split(&long).unwrap().signature(&mut buffer),
         Err(Reason::Malformed)
     );
+}
+
+#[test]
+fn a_header_decodes_alike_inside_the_buffer_and_beyond_it() {
+    for length in [0, 1, 2, 3, 511, 512, 513, 600] {
+        let bytes = vec![b'x'; length + 2];
+        let token = format!("{}.e30.AA", URL_SAFE_NO_PAD.encode(&bytes));
+        let mut buffer = [0; HEADER_BUFFER];
+        let decoded = Compact::split(&token)
+            .unwrap()
+            .header(&mut buffer)
+            .unwrap()
+            .into_owned();
+        assert_eq!(decoded, bytes);
+    }
 }
 
 #[test]

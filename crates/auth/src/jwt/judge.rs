@@ -9,7 +9,7 @@ use portcullis_core::{
 use super::issuer::{Source, Trusted};
 use super::{Shared, identity};
 use crate::cache::{Entry, Fingerprint, tail};
-use crate::jose::{Claims, Compact, Header, SIGNATURE_MAX};
+use crate::jose::{Claims, Compact, HEADER_BUFFER, Header, SIGNATURE_MAX};
 use crate::jwks::{Missing, Wanted};
 use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey};
 use crate::{Degrade, Gate, Outage, Presented, Reason, Verdict};
@@ -60,6 +60,9 @@ enum Found {
     NotAdmitted(Refusal),
 }
 
+/// `{"alg":"HS256"}` in base64url, two dots, and the shortest signature, of HS256.
+const SHORTEST: usize = 20 + 2 + 43;
+
 impl<C: Clock> Shared<C> {
     /// Looks at a token.
     #[inline]
@@ -68,36 +71,58 @@ impl<C: Clock> Shared<C> {
         if bytes.len() > self.max_bytes {
             return invalid(Reason::TooLarge);
         }
+        if bytes.len() < SHORTEST {
+            // No signed token is as short, and its form costs less to see than a lookup.
+            return invalid(
+                token
+                    .text()
+                    .map_or_else(|reason| reason, |_| Reason::Malformed),
+            );
+        }
         let fingerprint = self.fingerprints.of(bytes);
         let now = self.clock.wall();
-        let known = self.cache.get(fingerprint, bytes);
-        match known.as_ref().and_then(|entry| self.recheck(entry, now)) {
-            Some(verdict) => Judged::Verdict(verdict),
-            None => self.look(token, fingerprint, known, now, gate),
-        }
+        let known = match self.cache.get(fingerprint, bytes) {
+            None => None,
+            Some(entry) => match self.recheck(entry, now) {
+                Ok(verdict) => return Judged::Verdict(verdict),
+                Err(entry) => Some(entry),
+            },
+        };
+        self.look(token, fingerprint, known, now, gate)
     }
 
-    /// Checks again what can have changed since the verdict was cached. `None`: verify anew.
+    /// Checks again what can have changed since the verdict was cached. An entry that is given back
+    /// must be verified anew.
     #[inline]
-    fn recheck(&self, entry: &Entry, now: UnixTime) -> Option<Verdict> {
+    #[expect(
+        clippy::result_large_err,
+        reason = "the entry is given back, not an error"
+    )]
+    fn recheck(&self, entry: Entry, now: UnixTime) -> Result<Verdict, Entry> {
         if now >= entry.expires {
-            return Some(Verdict::Invalid(Reason::Expired));
+            return Ok(Verdict::Invalid(Reason::Expired));
         }
         if now >= entry.fresh_until {
-            return None;
+            return Err(entry);
         }
-        let identity = || entry.identity.with_provenance(Provenance::Cached);
-        if let Source::Remote(jwks) = &self.issuers.get(entry.issuer)?.source {
+        let Some(issuer) = self.issuers.get(entry.issuer) else {
+            return Err(entry);
+        };
+        let mut overdue = None;
+        if let Source::Remote(jwks) = &issuer.source {
             let set = jwks.load();
             if set.generation() != entry.generation && !set.is_live(&entry.material) {
-                return None;
+                return Err(entry);
             }
-            if let Some(overdue) = set.overdue(now, jwks.hard_age()) {
-                let outage = Outage::new(OutageCause::KeysStale).holding(identity(), overdue);
-                return Some(Verdict::Indeterminate(outage));
-            }
+            overdue = set.overdue(now, jwks.hard_age());
         }
-        Some(Verdict::Valid(identity()))
+        let identity = entry.identity.into_provenance(Provenance::Cached);
+        Ok(match overdue {
+            None => Verdict::Valid(identity),
+            Some(overdue) => Verdict::Indeterminate(
+                Outage::new(OutageCause::KeysStale).holding(identity, overdue),
+            ),
+        })
     }
 
     fn look(
@@ -108,15 +133,15 @@ impl<C: Clock> Shared<C> {
         now: UnixTime,
         gate: &Gate<'_>,
     ) -> Judged {
-        let compact = match token.text().and_then(Compact::split) {
-            Ok(compact) => compact,
-            // The form costs less to see than a lookup.
-            Err(reason) => return invalid(reason),
-        };
         let generation = self.generation();
-        if let Some(reason) = self.negative.get(fingerprint, now, |_| generation) {
+        if let Some(reason) = self.negative.get(fingerprint, now, generation) {
             return invalid(reason);
         }
+        let compact = match token.text().and_then(Compact::split) {
+            Ok(compact) => compact,
+            // What has not even the form costs less to look at again than to remember.
+            Err(reason) => return invalid(reason),
+        };
         let found = compact.payload().and_then(|payload| {
             let found = self.verify_anew(compact, &payload, known, now, gate)?;
             Ok((found, payload))
@@ -143,7 +168,8 @@ impl<C: Clock> Shared<C> {
         now: UnixTime,
         gate: &Gate<'_>,
     ) -> Result<Found, Reason> {
-        let header = compact.header()?;
+        let mut buffer = [0; HEADER_BUFFER];
+        let header = compact.header(&mut buffer)?;
         let header = Header::read(&header)?;
         let claims = Claims::read(payload)?;
         let mut buffer = [0; SIGNATURE_MAX];

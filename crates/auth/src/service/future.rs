@@ -31,11 +31,16 @@ enum State<S, F, R, O> {
     /// The answer is ours.
     Refused(Refusal, Protocol),
     /// The verdict needs I/O: the readied instance and the request wait.
-    Asking(Asked, Option<Pending<S, R, O>>),
+    Asking(Pin<Box<Asking<S, R, O, dyn Future<Output = Verdict> + Send>>>),
 }
 
-/// The one box of the slow path.
-pub(super) type Asked = Pin<Box<dyn Future<Output = Verdict> + Send>>;
+/// The one box of the slow path: all of it, so that the fast path moves little.
+#[pin_project]
+struct Asking<S, R, O, V: ?Sized> {
+    pending: Option<Pending<S, R, O>>,
+    #[pin]
+    verdict: V,
+}
 
 /// What waits while the verdict is asked for.
 pub(super) struct Pending<S, R, O> {
@@ -60,9 +65,13 @@ impl<S, F, R, O> ResponseFuture<S, F, R, O> {
         }
     }
 
-    pub(super) const fn asking(verdict: Asked, pending: Pending<S, R, O>) -> Self {
+    pub(super) fn asking(
+        verdict: impl Future<Output = Verdict> + Send + 'static,
+        pending: Pending<S, R, O>,
+    ) -> Self {
+        let pending = Some(pending);
         Self {
-            state: State::Asking(verdict, Some(pending)),
+            state: State::Asking(Box::pin(Asking { pending, verdict })),
         }
     }
 }
@@ -86,15 +95,16 @@ where
                 StateProj::Refused(refusal, protocol) => {
                     return Poll::Ready(Ok(refusal.response(*protocol)));
                 }
-                StateProj::Asking(verdict, pending) => {
-                    let verdict = ready!(verdict.as_mut().poll(cx));
+                StateProj::Asking(asking) => {
+                    let asking = asking.as_mut().project();
+                    let verdict = ready!(asking.verdict.poll(cx));
                     // `pending` is there until this arm has run once, and it replaces the state.
                     let Some(Pending {
                         mut service,
                         mut request,
                         settings,
                         observer,
-                    }) = pending.take()
+                    }) = asking.pending.take()
                     else {
                         return Poll::Pending;
                     };

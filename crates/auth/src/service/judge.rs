@@ -8,7 +8,6 @@ use portcullis_core::{
     Head, Identity, Observer, OutageCause, Refusal, Secret, VerdictEvent, VerdictOutcome, Work,
 };
 
-use super::future::Asked;
 use super::settings::{Settings, Tokens};
 use crate::answers::MISSING;
 use crate::{
@@ -78,14 +77,18 @@ impl Settings {
     }
 
     /// The future that asks for a verdict, within the deadline.
-    pub(super) fn ask<V: Verifier>(&self, verifier: V, token: Secret) -> Asked {
+    pub(super) fn ask<V: Verifier>(
+        &self,
+        verifier: V,
+        token: Secret,
+    ) -> impl Future<Output = Verdict> + Send + use<V> {
         let deadline = self.deadline;
-        Box::pin(async move {
+        async move {
             let late = || Outage::new(OutageCause::KeyUnavailable).retry_after(RETRY_AFTER);
             tokio::time::timeout(deadline, verifier.verify(token))
                 .await
                 .unwrap_or_else(|_| Verdict::Indeterminate(late()))
-        })
+        }
     }
 
     /// Draws the conclusion from a verdict.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, response};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::ResponseBody;
@@ -53,8 +53,8 @@ struct Prepared {
     kind: RefusalKind,
     reason: &'static str,
     detail: &'static str,
-    http: HeaderMap,
-    grpc: HeaderMap,
+    http: response::Parts,
+    grpc: response::Parts,
     body: Bytes,
 }
 
@@ -124,7 +124,7 @@ impl Refusal {
     /// The first challenge.
     #[must_use]
     pub fn challenge(&self) -> Option<&HeaderValue> {
-        self.prepared.http.get(WWW_AUTHENTICATE)
+        self.prepared.http.headers.get(WWW_AUTHENTICATE)
     }
 
     /// How long the caller should wait before the next attempt.
@@ -136,29 +136,24 @@ impl Refusal {
     /// The answer, in the protocol that the request speaks.
     #[must_use]
     pub fn response<B>(&self, protocol: Protocol) -> Response<ResponseBody<B>> {
-        match protocol.grpc_content_type() {
-            None => {
-                let mut response = Response::new(ResponseBody::own(self.prepared.body.clone()));
-                *response.status_mut() = self.status();
-                let mut headers = self.prepared.http.clone();
-                if let Some(delay) = self.retry_after {
-                    headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(delay)));
-                }
-                *response.headers_mut() = headers;
-                response
+        let Some(content_type) = protocol.grpc_content_type() else {
+            let body = ResponseBody::own(self.prepared.body.clone());
+            let mut response = Response::from_parts(self.prepared.http.clone(), body);
+            if let Some(delay) = self.retry_after {
+                let seconds = HeaderValue::from(whole_seconds(delay));
+                response.headers_mut().insert(RETRY_AFTER, seconds);
             }
-            Some(content_type) => {
-                let mut response = Response::new(ResponseBody::empty());
-                let mut headers = self.prepared.grpc.clone();
-                headers.insert(CONTENT_TYPE, content_type);
-                if let Some(delay) = self.retry_after {
-                    let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-                    headers.insert(GRPC_PUSHBACK, HeaderValue::from(millis));
-                }
-                *response.headers_mut() = headers;
-                response
-            }
+            return response;
+        };
+        let mut response = Response::from_parts(self.prepared.grpc.clone(), ResponseBody::empty());
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        if let Some(delay) = self.retry_after {
+            let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+            response
+                .headers_mut()
+                .insert(GRPC_PUSHBACK, HeaderValue::from(millis));
         }
+        response
     }
 }
 
@@ -210,17 +205,21 @@ impl<'a> RefusalBuilder<'a> {
         };
         let (content_type, body) = style::render(&problem, self.style);
 
-        let mut http = HeaderMap::with_capacity(6);
-        http.insert(CONTENT_TYPE, content_type);
-        http.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let mut grpc = HeaderMap::with_capacity(6);
-        grpc.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        grpc.insert(GRPC_STATUS, HeaderValue::from(self.kind.grpc_code()));
-        grpc.insert(GRPC_MESSAGE, grpc_message(&problem));
+        let mut http = parts(status);
+        http.headers.insert(CONTENT_TYPE, content_type);
+        http.headers
+            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // To HTTP every gRPC answer is a success: the status is in the trailers, here trailers-only.
+        let mut grpc = parts(StatusCode::OK);
+        grpc.headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        grpc.headers
+            .insert(GRPC_STATUS, HeaderValue::from(self.kind.grpc_code()));
+        grpc.headers.insert(GRPC_MESSAGE, grpc_message(&problem));
         if self.kind.may_challenge() {
             for challenge in self.challenges {
-                http.append(WWW_AUTHENTICATE, challenge.clone());
-                grpc.append(WWW_AUTHENTICATE, challenge);
+                http.headers.append(WWW_AUTHENTICATE, challenge.clone());
+                grpc.headers.append(WWW_AUTHENTICATE, challenge);
             }
         }
         let Self {
@@ -251,6 +250,12 @@ impl fmt::Debug for RefusalBuilder<'_> {
             .field("reason", &self.reason)
             .finish_non_exhaustive()
     }
+}
+
+fn parts(status: StatusCode) -> response::Parts {
+    let (mut parts, ()) = Response::new(()).into_parts();
+    parts.status = status;
+    parts
 }
 
 fn grpc_message(problem: &Problem<'_>) -> HeaderValue {

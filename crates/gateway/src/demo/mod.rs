@@ -54,7 +54,7 @@ struct Demo {
 struct CannotStart {
     part: &'static str,
     option: &'static str,
-    error: Box<dyn Error>,
+    error: StartError,
 }
 
 const TIMES: Times = Times {
@@ -81,18 +81,23 @@ pub(crate) async fn run(ports: Ports) -> ExitCode {
 
 impl Demo {
     async fn start(ports: Ports) -> Result<Self, CannotStart> {
+        let address = local(ports.issuer_port);
         let issuer = FakeIssuer::builder()
             .audience(script::AUDIENCE)
-            .listen_on(local(ports.issuer_port))
+            .listen_on(address)
             .try_start()
             .await
+            .map_err(taken(address))
             .map_err(cannot_start("the issuer", "--issuer-port"))?;
-        let upstream = Server::start(local(ports.upstream_port), Echo, TIMES)
+        let address = local(ports.upstream_port);
+        let upstream = Server::start(address, Echo, TIMES)
             .await
+            .map_err(taken(address))
             .map_err(cannot_start("the upstream", "--upstream-port"))?;
-        let control = Control::new(issuer.clone());
-        let control = Server::start(local(ports.control_port), control, TIMES)
+        let address = local(ports.control_port);
+        let control = Server::start(address, Control::new(issuer.clone()), TIMES)
             .await
+            .map_err(taken(address))
             .map_err(cannot_start("the control port", "--control-port"))?;
 
         let mut script = Script {
@@ -132,14 +137,18 @@ fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-fn cannot_start<E: Error + 'static>(
+fn taken(address: SocketAddr) -> impl FnOnce(io::Error) -> StartError {
+    move |error| StartError::Listen { address, error }
+}
+
+fn cannot_start(
     part: &'static str,
     option: &'static str,
-) -> impl FnOnce(E) -> CannotStart {
+) -> impl FnOnce(StartError) -> CannotStart {
     move |error| CannotStart {
         part,
         option,
-        error: error.into(),
+        error,
     }
 }
 
@@ -157,6 +166,6 @@ impl fmt::Display for CannotStart {
 
 impl Error for CannotStart {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.error)
+        Some(&self.error)
     }
 }

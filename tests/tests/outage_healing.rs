@@ -114,6 +114,9 @@ async fn ask(jwks: &Jwks<TestClock>, key: &SigningKey, clock: &TestClock) -> boo
     let wanted = Wanted::new(key.kid(), Algorithm::ES256);
     let deadline = clock.now() + Duration::from_secs(2);
     let found = jwks.find_missing(&wanted, deadline).await;
-    assert!(!matches!(found, Missing::Absent), "a good key is never denied");
+    assert!(
+        !matches!(found, Missing::Absent),
+        "a good key is never denied"
+    );
     matches!(found, Missing::LookAgain)
 }

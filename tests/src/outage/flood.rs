@@ -1,6 +1,7 @@
 //! Tokens whose key nobody has, by the thousand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use portcullis_core::UnixTime;
@@ -22,6 +23,7 @@ pub struct UnknownKey {
 #[derive(Debug)]
 pub struct Flood {
     running: JoinSet<Tally>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// The connections of a flood.
@@ -69,17 +71,26 @@ impl Flood {
     pub fn start(base: &str, path: &'static str, tokens: Vec<String>) -> Self {
         let callers: Vec<_> = (0..CONNECTIONS).map(|_| Caller::http2(base)).collect();
         let gate = Arc::new(Barrier::new(tokens.len()));
+        let answered = Arc::new(AtomicUsize::new(0));
         let mut running = JoinSet::new();
         for (number, token) in tokens.into_iter().enumerate() {
-            let (caller, gate) = (callers[number % CONNECTIONS].clone(), Arc::clone(&gate));
+            let caller = callers[number % CONNECTIONS].clone();
+            let (gate, answered) = (Arc::clone(&gate), Arc::clone(&answered));
             running.spawn(async move {
                 gate.wait().await;
                 let mut tally = Tally::default();
                 tally.add(&caller.get(path, &token).await);
+                answered.fetch_add(1, Ordering::Relaxed);
                 tally
             });
         }
-        Self { running }
+        Self { running, answered }
+    }
+
+    /// How many were answered so far.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Waits for every answer, and counts.

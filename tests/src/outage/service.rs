@@ -1,9 +1,11 @@
 //! A real service round which the auth layer stands.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -19,6 +21,8 @@ use tokio::task::{JoinHandle, JoinSet};
 pub struct Service {
     base: String,
     acceptor: JoinHandle<()>,
+    /// One more for each request that is being worked on.
+    in_flight: Arc<()>,
 }
 
 /// More than any scenario has in the air, so that all of them are.
@@ -36,10 +40,27 @@ impl Service {
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("a bound port");
+        let in_flight = Arc::new(());
+        let watched = Arc::downgrade(&in_flight);
+        let router = router.layer(from_fn(move |request: Request, next: Next| {
+            let present = watched.upgrade();
+            async move {
+                let response = next.run(request).await;
+                drop(present);
+                response
+            }
+        }));
         Self {
             base: format!("http://{address}"),
             acceptor: tokio::spawn(accept(listener, router)),
+            in_flight,
         }
+    }
+
+    /// How many requests are being worked on: neither answered nor given up.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        Arc::strong_count(&self.in_flight) - 1
     }
 
     /// Where it is, no slash at the end.

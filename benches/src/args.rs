@@ -12,6 +12,9 @@ pub struct Args {
     pub sample: Duration,
     /// Groups whose title contains this text are measured; all of them when empty.
     pub only: String,
+    /// Within a group, the case of this name is measured, or else those whose name contains this
+    /// text, together with what they are put round; all of them when empty.
+    pub case: String,
 }
 
 /// The reason why the arguments were refused.
@@ -27,7 +30,8 @@ arguments:
   --quick         5 rounds of 4 ms samples: for a first look, not for publishing
   --rounds N      rounds per group (21)
   --sample MS     milliseconds per sample (12)
-  --only TEXT     groups whose title contains TEXT";
+  --only TEXT     groups whose title contains TEXT
+  --case TEXT     the case named TEXT, or those whose name contains it: to profile one";
 
     /// The arguments of this process.
     ///
@@ -50,11 +54,8 @@ arguments:
                     let millis = number(&name, given.next())?;
                     args.sample = Duration::from_millis(millis as u64);
                 }
-                "--only" => {
-                    args.only = given
-                        .next()
-                        .ok_or_else(|| ArgsError(format!("{name} needs a text")))?;
-                }
+                "--only" => args.only = text(&name, given.next())?,
+                "--case" => args.case = text(&name, given.next())?,
                 other => return Err(ArgsError(format!("`{other}` is not known"))),
             }
         }
@@ -74,8 +75,13 @@ impl Default for Args {
             rounds: 21,
             sample: Duration::from_millis(12),
             only: String::new(),
+            case: String::new(),
         }
     }
+}
+
+fn text(name: &str, text: Option<String>) -> Result<String, ArgsError> {
+    text.ok_or_else(|| ArgsError(format!("{name} needs a text")))
 }
 
 fn number(name: &str, text: Option<String>) -> Result<usize, ArgsError> {
@@ -118,7 +124,14 @@ mod tests {
 
     #[test]
     fn unknown_missing_and_zero_are_refused() {
-        for line in ["--fast", "--rounds", "--rounds 0", "--sample x", "--only"] {
+        for line in [
+            "--fast",
+            "--rounds",
+            "--rounds 0",
+            "--sample x",
+            "--only",
+            "--case",
+        ] {
             assert!(parse(line).is_err(), "{line}");
         }
     }

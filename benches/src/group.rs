@@ -82,6 +82,7 @@ impl Group {
     /// If a case answers otherwise than it must: its figures would say nothing.
     #[must_use]
     pub fn run(mut self, args: &Args) -> Report {
+        self.keep(&args.case);
         let mut samples: Vec<Samples> = self
             .cases
             .iter_mut()
@@ -100,6 +101,20 @@ impl Group {
             }
         }
         self.report(&samples, args)
+    }
+
+    /// Drops the cases that are not wanted, and keeps what the others are put round.
+    fn keep(&mut self, wanted: &str) {
+        let named = self.cases.iter().any(|case| case.name == wanted);
+        let is_wanted = |case: &Case| case.name == wanted || !named && case.name.contains(wanted);
+        let bases: Vec<String> = self
+            .cases
+            .iter()
+            .filter(|case| is_wanted(case))
+            .filter_map(|case| case.base.clone())
+            .collect();
+        self.cases
+            .retain(|case| is_wanted(case) || bases.contains(&case.name));
     }
 
     fn report(mut self, samples: &[Samples], args: &Args) -> Report {
@@ -252,4 +267,68 @@ fn count(case: &mut Case, warm: u64) -> (f64, f64) {
     });
     let per = |total: u64| total as f64 / operations as f64;
     (per(info.count_total), per(info.bytes_total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group() -> Group {
+        let case = |name| Case::new(name, 1, || Lane::repeat(|| ()));
+        Group::new("g")
+            .against("b")
+            .case(case("bare"))
+            .case(case("a").over("bare"))
+            .case(case("a, cold").over("bare"))
+            .case(case("b"))
+            .case(Case::absent("c", "is not there"))
+    }
+
+    fn kept(wanted: &str) -> Vec<String> {
+        let mut group = group();
+        group.keep(wanted);
+        group.cases.into_iter().map(|case| case.name).collect()
+    }
+
+    #[test]
+    fn a_name_is_one_case_and_its_base() {
+        assert_eq!(kept("a"), ["bare", "a"]);
+        assert_eq!(kept("cold"), ["bare", "a, cold"]);
+        assert_eq!(kept("b"), ["b"]);
+        assert_eq!(kept("").len(), 5);
+    }
+
+    #[test]
+    fn a_report_has_a_figure_for_each_round_and_none_for_the_absent() {
+        let args = Args {
+            rounds: 3,
+            sample: Duration::from_micros(50),
+            ..Args::default()
+        };
+        let report = group().run(&args);
+        let row = report.row("a").unwrap();
+        assert!(row.minimum > 0.0 && row.median >= row.minimum);
+        assert_eq!(row.allocations, 0.0);
+        assert!(report.row("c").is_none());
+        assert!(report.to_string().contains("`c`: is not there"));
+    }
+
+    #[test]
+    #[should_panic(expected = "was to be Refused")]
+    fn a_case_that_answers_otherwise_is_not_measured() {
+        let lane = || {
+            Lane::new(|_| Tally {
+                status: 200,
+                mixed: false,
+            })
+        };
+        let group = Group::new("g").case(Case::new("a", 1, lane).refused());
+        drop(group.run(&Args::default()));
+    }
+
+    #[test]
+    fn allocations_are_those_of_the_operation() {
+        let mut case = Case::new("a", 1, || Lane::repeat(|| Box::new([0_u8; 40])));
+        assert_eq!(count(&mut case, WARM), (1.0, 40.0));
+    }
 }

@@ -168,8 +168,9 @@ impl Counts {
             Verdicts::Refused => refused,
         };
         let all = fresh + cached + refused;
+        // None at all: the case was left out by `--case`.
         assert!(
-            of_the_kind * 100 >= all * 99 && all > 0,
+            of_the_kind * 100 >= all * 99,
             "{wanted:?} was to be measured: {fresh} fresh, {cached} cached, {refused} refused"
         );
     }

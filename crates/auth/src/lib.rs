@@ -39,6 +39,7 @@
 
 mod anonymous;
 mod answers;
+mod by_shape;
 mod cache;
 mod challenge;
 #[cfg(feature = "client")]
@@ -60,6 +61,7 @@ mod verdict;
 mod verifier;
 
 pub use anonymous::Anonymous;
+pub use by_shape::ByShape;
 pub use cache::VerdictCache;
 pub use challenge::Challenge;
 pub use degrade::{Decision, Degrade, Grace, OutageBudget};

@@ -1,6 +1,5 @@
 //! One fetch from beginning to end, and what comes of it.
 
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,32 +33,30 @@ struct Good {
 /// Fetches, swaps the set, notes the end, reports: in this order.
 ///
 /// The clocks were read before, so the set is never taken for younger than it is.
-pub(super) fn run<C: Clock>(
+pub(super) async fn run<C: Clock>(
     shared: Arc<Shared<C>>,
     began: Began,
     revalidate: bool,
-) -> impl Future<Output = Result<(), FetchError>> + Send + 'static {
-    async move {
-        let mut attempt = Attempt {
-            shared,
-            began,
-            ended: false,
-        };
-        let shared = &attempt.shared;
-        let mut memory = shared.state().memory.clone();
-        let fetcher = &shared.fetcher;
-        let fetch = tokio::time::timeout(
-            fetcher.attempt,
-            fetcher.fetch(&mut memory, began.moment.at, revalidate),
-        );
-        // A client that panics is a client that failed.
-        let fetched = match AssertUnwindSafe(fetch).catch_unwind().await {
-            Ok(Ok(fetched)) => fetched,
-            Ok(Err(_elapsed)) => Err(FetchError::Timeout),
-            Err(_panic) => Err(FetchError::Panicked),
-        };
-        attempt.end(fetched, Some(memory))
-    }
+) -> Result<(), FetchError> {
+    let mut attempt = Attempt {
+        shared,
+        began,
+        ended: false,
+    };
+    let shared = &attempt.shared;
+    let mut memory = shared.state().memory.clone();
+    let fetcher = &shared.fetcher;
+    let fetch = tokio::time::timeout(
+        fetcher.attempt,
+        fetcher.fetch(&mut memory, began.moment.at, revalidate),
+    );
+    // A client that panics is a client that failed.
+    let fetched = match AssertUnwindSafe(fetch).catch_unwind().await {
+        Ok(Ok(fetched)) => fetched,
+        Ok(Err(_elapsed)) => Err(FetchError::Timeout),
+        Err(_panic) => Err(FetchError::Panicked),
+    };
+    attempt.end(fetched, Some(memory))
 }
 
 // === impl Attempt ===

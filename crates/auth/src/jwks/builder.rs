@@ -177,7 +177,7 @@ impl<C: Clock> JwksBuilder<C> {
             problems.push("fetch_budget.period", "is below 1 s", "choose at least 1 s");
         }
         let source = self.source(&mut problems);
-        let client = self.client(&mut problems);
+        let client = self.client(source.as_ref(), &mut problems);
         let flights = Limits::new()
             .with_max_flights(NonZeroUsize::MIN)
             .with_max_waiters(NonZeroUsize::new(self.limits.max_waiters).unwrap_or(NonZeroUsize::MIN))
@@ -224,7 +224,7 @@ impl<C: Clock> JwksBuilder<C> {
     }
 
     #[cfg(not(feature = "client"))]
-    fn client(&mut self, problems: &mut Problems) -> Option<HttpClient> {
+    fn client(&mut self, _: Option<&Source>, problems: &mut Problems) -> Option<HttpClient> {
         let client = self.client.take();
         if client.is_none() {
             problems.push(
@@ -237,11 +237,20 @@ impl<C: Clock> JwksBuilder<C> {
     }
 
     #[cfg(feature = "client")]
-    fn client(&mut self, problems: &mut Problems) -> Option<HttpClient> {
-        match self.client.take() {
-            Some(client) => Some(client),
-            None => problems.absorb("http_client", crate::client::default_client()),
+    fn client(&mut self, source: Option<&Source>, problems: &mut Problems) -> Option<HttpClient> {
+        if let Some(client) = self.client.take() {
+            return Some(client);
         }
+        let ready = crate::client::default_client().or_else(|error| {
+            // A machine without certificates is good enough for an issuer on itself.
+            match source {
+                Some(source) if source.is_plain() => {
+                    crate::client::Builder::new().without_system_roots().build()
+                }
+                _ => Err(error),
+            }
+        });
+        problems.absorb("http_client", ready)
     }
 
     fn into_shared(

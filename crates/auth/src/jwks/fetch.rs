@@ -227,6 +227,15 @@ impl Endpoint {
 // === impl Source ===
 
 impl Source {
+    /// Whether it is fetched from without TLS.
+    #[cfg(feature = "client")]
+    pub(super) fn is_plain(&self) -> bool {
+        match self {
+            Self::Url(url) => url.scheme() == "http",
+            Self::Discovery(discovery) => discovery.candidates[0].scheme() == "http",
+        }
+    }
+
     /// What a saved set must have come from to be used.
     pub(super) fn describe(&self) -> String {
         match self {

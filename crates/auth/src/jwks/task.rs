@@ -109,7 +109,9 @@ async fn cycle<C: Clock>(shared: &Arc<Shared<C>>) -> ControlFlow<()> {
                 sleep(shared.times.retry_first).await;
             }
         }
-        wait => drop(select(pin!(sleep(wait.min(LOOK_AT_CLOCKS))), woken).await),
+        wait => {
+            select(pin!(sleep(wait.min(LOOK_AT_CLOCKS))), woken).await;
+        }
     }
     ControlFlow::Continue(())
 }

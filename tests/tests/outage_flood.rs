@@ -1,0 +1,176 @@
+//! Floods of tokens whose key nobody has: they cost the issuer a handful of fetches, and others nothing.
+
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use portcullis_auth::jwks::{FetchBudget, JwksLimits, JwksTimes};
+use portcullis_testing::{Endpoint, Mode, SigningKey};
+use portcullis_tests::outage::{Flood, Load, UnknownKey, World, good, until, until_async};
+
+const LONGEST: Duration = Duration::from_millis(2_500);
+const SOON: Duration = Duration::from_secs(20);
+/// At once, in the air.
+const FLOOD: usize = 10_000;
+
+fn random_kids(unknown: &UnknownKey, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|_| unknown.token(&format!("{:032x}", fastrand::u128(..))))
+        .collect()
+}
+
+/// Good requests: cached ones, and ones never seen before.
+fn known(world: &World) -> Load {
+    let (caller, issuer, key) = (
+        world.caller.clone(),
+        world.issuer.clone(),
+        world.issuer.key(),
+    );
+    let hot = good(&issuer);
+    Load::start(8, Duration::from_millis(2), move |worker| {
+        let token = match worker % 2 {
+            0 => hot.clone(),
+            _ => issuer.token().subject("alice").client("app").sign(&key),
+        };
+        let caller = caller.clone();
+        async move { caller.get("/api", &token).await }
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_random_kids_at_once_cost_two_fetches_and_no_good_request() {
+    let mut times = JwksTimes::default();
+    // As long as the fetch is held below.
+    times.attempt = FetchBudget::DEFAULT.period();
+    let world = World::warm_with(|jwks| jwks.with_times(times)).await;
+    let before = world.issuer.requests(Endpoint::Jwks);
+    let tokens = random_kids(&UnknownKey::of(&world.issuer), FLOOD);
+    let waiting = JwksLimits::default().max_waiters;
+    let start = Instant::now();
+    // Who depended on a fetch now would not be served now.
+    world.issuer.mode(Mode::Hold);
+    let known = known(&world);
+    let flood = Flood::start(world.service.base(), "/api", tokens);
+    let mut served = 0;
+    for part in 1..=3 {
+        let more = || (flood.answered() >= part * (FLOOD - waiting) / 3).then_some(());
+        until("the flood", SOON, more).await;
+        assert!(known.answered() > served, "known keys are served meanwhile");
+        served = known.answered();
+    }
+    assert_eq!(world.issuer.requests(Endpoint::Jwks), before + 1);
+    world.issuer.mode(Mode::Ok);
+    let flood = flood.finish().await;
+    known.stop().await.assert_all_ok();
+    assert!(
+        start.elapsed() < FetchBudget::DEFAULT.period(),
+        "this machine is too slow"
+    );
+
+    let fetched = world.issuer.requests(Endpoint::Jwks) - before;
+    assert!(
+        fetched <= FetchBudget::DEFAULT.burst() as usize,
+        "{fetched}"
+    );
+    // Nobody passes; to be told that there is no such key takes a fetch that began later.
+    let told = flood.count(StatusCode::UNAUTHORIZED) + flood.count(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(told, FLOOD, "{flood:?}");
+    assert_eq!(world.issuer.requests(Endpoint::OpenIdConfiguration), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_token_with_a_new_key_during_a_flood_is_never_401_and_passes_in_the_end() {
+    let period = Duration::from_secs(2);
+    let budget = FetchBudget::new(period, 2);
+    let world = World::warm_with(|jwks| jwks.with_fetch_budget(budget)).await;
+    let before = world.issuer.requests(Endpoint::Jwks);
+    let start = Instant::now();
+    let known = known(&world);
+    // The flood goes on until the end, and it is there first.
+    let unknown = UnknownKey::of(&world.issuer);
+    let attack = Load::start(100, Duration::ZERO, {
+        let caller = portcullis_tests::outage::Caller::http2(world.service.base());
+        move |_| {
+            let token = unknown.token(&format!("{:032x}", fastrand::u128(..)));
+            let caller = caller.clone();
+            async move { caller.get("/api", &token).await }
+        }
+    });
+    let spent = || (world.issuer.requests(Endpoint::Jwks) >= before + 2).then_some(());
+    until("a budget that is spent", SOON, spent).await;
+
+    world.issuer.rotate_keeping_old();
+    let token = world.token();
+    let mut unavailable = 0;
+    loop {
+        let answer = world.caller.get("/api", &token).await;
+        assert!(answer.took < LONGEST, "{answer:?}");
+        if answer.is_ok() {
+            break;
+        }
+        answer.assert_unavailable();
+        assert!(
+            answer.retry_after() <= Some(1 + 2 * period.as_secs()),
+            "{answer:?}"
+        );
+        unavailable += 1;
+        assert!(start.elapsed() < SOON, "it never passes");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(unavailable > 0, "the budget was spent");
+    let attack = attack.stop().await;
+    known.stop().await.assert_all_ok();
+    assert_eq!(attack.count(StatusCode::OK), 0, "{attack:?}");
+    let permitted = 2 + (start.elapsed().as_secs() / period.as_secs()) as usize;
+    let fetched = world.issuer.requests(Endpoint::Jwks) - before;
+    assert!(fetched <= permitted, "{fetched} of {permitted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_sends_the_id_of_the_next_key_first_keeps_nobody_out_when_it_comes() {
+    let period = Duration::from_secs(1);
+    let world = World::warm_with(|jwks| jwks.with_fetch_budget(FetchBudget::new(period, 2))).await;
+    let next = SigningKey::es256().with_kid("2030-02");
+    // Issued an hour ago, by their own word: what a fetch of now says is final for them.
+    let unknown = UnknownKey::of(&world.issuer).aged(Duration::from_secs(3_600));
+    let token = unknown.token("2030-02");
+    let refused = || async {
+        let answer = world.caller.get("/api", &token).await;
+        (answer.status == StatusCode::UNAUTHORIZED).then_some(answer)
+    };
+    let (answer, _) = until_async("a refusal", SOON, refused).await;
+    answer.assert_invalid("unknown_key");
+    // And it goes on, with all the ages that there are.
+    let attack = Load::start(20, Duration::from_millis(1), {
+        let (caller, issuer) = (world.caller.clone(), world.issuer.clone());
+        move |_| {
+            let age = Duration::from_secs([0, 1, 31, 3_600][fastrand::usize(..4)]);
+            let token = UnknownKey::of(&issuer).aged(age).token("2030-02");
+            let caller = caller.clone();
+            async move { caller.get("/api", &token).await }
+        }
+    });
+    let attacked = || (attack.answered() > 500).then_some(());
+    until("the attack", SOON, attacked).await;
+
+    world.issuer.publish(&next);
+    world.issuer.sign_with(&next);
+    let start = Instant::now();
+    let mut accepted = 0;
+    while accepted < 20 {
+        let answer = world.caller.get("/api", &world.token()).await;
+        if answer.is_ok() {
+            accepted += 1;
+        } else {
+            assert_eq!(accepted, 0, "once in, always in: {answer:?}");
+            answer.assert_unavailable();
+        }
+        assert!(start.elapsed() < SOON, "it never passes");
+    }
+    assert!(
+        start.elapsed() < 2 * period + LONGEST,
+        "{:?}",
+        start.elapsed()
+    );
+    let attack = attack.stop().await;
+    assert_eq!(attack.count(StatusCode::OK), 0, "{attack:?}");
+}

@@ -7,14 +7,14 @@ use portcullis_benches::{Args, Case, Group, Report, Requests, inner, service_lan
 use crate::ours::{Ours, Verdicts};
 use crate::peers::{self, tower_oauth2};
 use crate::setup::{BARE, BARE_AXUM_07, BARE_AXUM_08, SIGNATURE, signature_lane};
-use crate::tokens::Kit;
+use crate::tokens::{Kit, POOL};
 
 /// What is presented.
-pub(crate) enum Presented<'a> {
+pub(crate) enum Presented {
     /// One good token, over and over.
     OneToken,
-    /// Good tokens in turn: where they come from, and how many there are.
-    Pool(&'a Requests, usize),
+    /// Many good tokens, in turn.
+    Pool,
     /// Another forgery each time.
     Forged,
     /// One forgery, over and over.
@@ -28,12 +28,7 @@ pub(crate) enum Presented<'a> {
 }
 
 /// Measures one question for everybody.
-pub(crate) fn run(
-    args: &Args,
-    kit: &Kit,
-    presented: &Presented<'_>,
-    threads: usize,
-) -> Option<Report> {
+pub(crate) fn run(args: &Args, kit: &Kit, presented: &Presented, threads: usize) -> Option<Report> {
     let plural = if threads == 1 { "" } else { "s" };
     let title = format!("{}, {threads} thread{plural}", presented.title(kit));
     if !args.wants(&title) {
@@ -90,12 +85,12 @@ fn bare<B: Default + 'static>(
 
 // === impl Presented ===
 
-impl Presented<'_> {
+impl Presented {
     fn title(&self, kit: &Kit) -> String {
         let algorithm = kit.algorithm;
         match self {
             Self::OneToken => format!("{algorithm}, valid, one token"),
-            Self::Pool(_, tokens) => format!("{algorithm}, valid, {tokens} tokens"),
+            Self::Pool => format!("{algorithm}, valid, {POOL} tokens"),
             Self::Forged => format!("{algorithm}, forged, another one each time"),
             Self::ForgedAgain => format!("{algorithm}, forged, the same again"),
             Self::Nothing => "No token".to_owned(),
@@ -106,7 +101,7 @@ impl Presented<'_> {
 
     fn note(&self) -> &'static str {
         match self {
-            Self::Pool(..) => {
+            Self::Pool => {
                 "Ours holds all of them in its cache of 16 MiB; for the row of tokens not seen before it has 32 KiB."
             }
             Self::Forged => {
@@ -123,7 +118,7 @@ impl Presented<'_> {
                 (Ours::new(kit), Verdicts::Cached),
                 (Ours::uncached(kit), Verdicts::Fresh),
             ],
-            Self::Pool(..) => vec![
+            Self::Pool => vec![
                 (Ours::new(kit), Verdicts::Cached),
                 (Ours::unseen(kit), Verdicts::Fresh),
             ],
@@ -135,9 +130,9 @@ impl Presented<'_> {
         match self {
             Self::OneToken => Requests::one(&kit.token),
             // Threads start apart, so that none runs in the wake of another.
-            Self::Pool(pool, tokens) => {
-                let start = tokens * usize::try_from(lane).unwrap_or(0) / lanes;
-                (*pool).clone().starting_at(start)
+            Self::Pool => {
+                let start = POOL * usize::try_from(lane).unwrap_or(0) / lanes;
+                kit.pool().starting_at(start)
             }
             Self::Forged => Requests::forgeries(&kit.token, lane),
             Self::ForgedAgain => {
@@ -155,14 +150,14 @@ impl Presented<'_> {
     /// A pool is gone through once before anything is measured.
     fn warm(&self) -> u64 {
         match self {
-            Self::Pool(_, tokens) => *tokens as u64,
+            Self::Pool => POOL as u64,
             _ => 0,
         }
     }
 
     fn must(&self, case: Case) -> Case {
         match self {
-            Self::OneToken | Self::Pool(..) => case.passed(),
+            Self::OneToken | Self::Pool => case.passed(),
             _ => case.refused(),
         }
     }

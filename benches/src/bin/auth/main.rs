@@ -8,7 +8,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-use portcullis_benches::{Args, Budgets, Report, Requests, describe, versions};
+use portcullis_benches::{Args, Budgets, Report, describe, versions};
 use portcullis_testing::Algorithm;
 
 use groups::Presented;
@@ -58,12 +58,10 @@ fn rs256(args: &Args, budgets: &mut Budgets) {
         "a token of the usual size, not of {bytes} bytes"
     );
     println!("RS256 tokens of {bytes} bytes, {POOL} of them in the pool\n");
-    // One pool for everybody, so that nobody finds it driven out of the processor's cache by another.
-    let pool = Requests::pool(&kit.pool());
     for threads in [1, 2] {
-        let measure = |presented: &Presented<'_>| show(groups::run(args, &kit, presented, threads));
+        let measure = |presented: &Presented| show(groups::run(args, &kit, presented, threads));
         let one = measure(&Presented::OneToken);
-        let many = measure(&Presented::Pool(&pool, POOL));
+        let many = measure(&Presented::Pool);
         measure(&Presented::Forged);
         let again = measure(&Presented::ForgedAgain);
         let nothing = measure(&Presented::Nothing);

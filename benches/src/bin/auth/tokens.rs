@@ -1,7 +1,9 @@
 //! What is presented: tokens of an access-token's usual size, signed by real keys.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
+use portcullis_benches::Requests;
 use portcullis_testing::{Algorithm, KeyMint, RsaSize, SigningKey, jwks};
 
 pub(crate) const ISSUER: &str = "https://idp.example.com/realms/main";
@@ -21,6 +23,7 @@ pub(crate) struct Kit {
     pub(crate) key: SigningKey,
     /// A good token.
     pub(crate) token: String,
+    pool: OnceCell<Requests>,
 }
 
 // === impl Kit ===
@@ -38,6 +41,7 @@ impl Kit {
             algorithm,
             key,
             token,
+            pool: OnceCell::new(),
         }
     }
 
@@ -46,15 +50,24 @@ impl Kit {
         jwks([&self.key]).to_string()
     }
 
-    /// Different good tokens in no order, so that neighbours in memory are not neighbours in time.
-    pub(crate) fn pool(&self) -> Vec<String> {
+    /// [`POOL`] different good tokens, signed when they are first asked for.
+    ///
+    /// One pool for everybody, so that nobody finds it driven out of the processor's cache by another.
+    pub(crate) fn pool(&self) -> Requests {
+        self.pool
+            .get_or_init(|| Requests::pool(&self.many()))
+            .clone()
+    }
+
+    /// In no order, so that neighbours in memory are not neighbours in time.
+    fn many(&self) -> Vec<String> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let share = POOL.div_ceil(threads);
+        let (share, key) = (POOL.div_ceil(threads), &self.key);
         let mut tokens: Vec<String> = std::thread::scope(|scope| {
             let signing: Vec<_> = (0..threads)
                 .map(|part| {
                     let numbers = 1 + part * share..1 + POOL.min((part + 1) * share);
-                    scope.spawn(move || numbers.map(|number| sign(&self.key, number)).collect())
+                    scope.spawn(move || numbers.map(|number| sign(key, number)).collect())
                 })
                 .collect();
             let parts = signing

@@ -1,5 +1,5 @@
 //! The ready client over real sockets and real TLS.
-
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 #![cfg(feature = "client")]
 
 use std::net::SocketAddr;

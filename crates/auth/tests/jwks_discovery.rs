@@ -1,4 +1,5 @@
 //! From an issuer to its keys; and what a configuration must not say.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 

@@ -1,4 +1,5 @@
 //! A reader sees the keys of one generation, never a mixture.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 

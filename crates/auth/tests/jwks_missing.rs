@@ -1,4 +1,5 @@
 //! Keys that are missing: found, refused by evidence, or "could not find out"; and never a storm.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 
@@ -167,9 +168,8 @@ async fn while_the_issuer_is_down_nobody_waits_and_nobody_fetches() {
             sleep(SECOND / 10).await;
         }
         let refused = mode == Mode::Refuse;
-        assert_eq!(
+        assert!(
             rig.fetches() <= 1 + 2 + 600 / 75,
-            true,
             "{mode:?}: {}",
             rig.fetches()
         );

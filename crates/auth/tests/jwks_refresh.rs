@@ -1,4 +1,5 @@
 //! Keys over time: refreshed ahead, kept through every failure, healed after it.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 

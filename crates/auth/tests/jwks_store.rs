@@ -1,4 +1,5 @@
 //! A restart during an outage: keys from a file.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 

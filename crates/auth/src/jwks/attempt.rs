@@ -11,7 +11,8 @@ use crate::key::DroppedKey;
 
 use super::fetch::{Fetched, Memory};
 use super::miss::Began;
-use super::shared::{Anchor, Shared, Unsaved};
+use super::shared::Shared;
+use super::state::{Anchor, Unsaved};
 use super::{FetchError, KeySet};
 
 /// A fetch whose end is not noted yet. Dropped, it counts as failed: no flight is in the air for ever.

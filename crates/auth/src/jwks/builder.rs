@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use portcullis_core::{Backoff, Clock, ConfigError, Jitter, Observer, Problems, SystemClock};
+use portcullis_core::{Clock, ConfigError, Observer, Problems, SystemClock};
 use portcullis_single_flight::{Limits, SingleFlight};
 use tokio::sync::Notify;
 
@@ -16,11 +15,12 @@ use crate::key::{Backend, JwksOptions};
 
 use super::discovery::Discovery;
 use super::endpoint::{self, Http};
-use super::fetch::{Fetcher, Memory, Source};
+use super::fetch::{Fetcher, Source};
 use super::miss::{Ledger, Moment};
-use super::shared::{Anchor, Shared, State};
+use super::shared::Shared;
+use super::state::State;
 use super::store::{Saved, Store};
-use super::{FetchBudget, HttpClient, Jwks, JwksLimits, JwksTimes, KeySet, task};
+use super::{FetchBudget, HttpClient, Jwks, JwksLimits, JwksTimes, task};
 
 /// A [`Jwks`] in the making.
 ///
@@ -263,54 +263,34 @@ impl<C: Clock> JwksBuilder<C> {
             at: self.clock.now(),
             wall: self.clock.wall(),
         };
-        let (saved, store_error) = match &store {
-            None => (None, None),
-            Some(store) => match store.load(now.wall, self.times.hard, &fetcher.options) {
-                Ok(saved) => (saved, None),
-                Err(error) => {
-                    tracing::warn!(
-                        target: "portcullis::jwks",
-                        issuer = &*self.issuer, error = error.as_str(), "saved keys are not used"
-                    );
-                    (None, Some(error.as_str()))
-                }
-            },
-        };
-        let saved = saved.unwrap_or_else(|| Saved {
-            set: KeySet::cold(),
-            dropped: 0,
-            obtained: now.wall,
-            memory: Memory::default(),
-            document: Bytes::new(),
+        let loaded = store.as_ref().map_or(Ok(None), |store| {
+            store.load(now.wall, self.times.hard, &fetcher.options)
         });
+        let store_error = loaded.as_ref().err().map(|error| error.as_str());
+        if let Some(error) = store_error {
+            tracing::warn!(
+                target: "portcullis::jwks",
+                issuer = &*self.issuer, error, "saved keys are not used"
+            );
+        }
+        let saved = loaded
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| Saved::nothing(now.wall));
+        let set = saved.set.clone();
         // No flight that says nothing for longer than this is alive.
         let longest = self.times.attempt + Duration::from_secs(2);
+        let ledger = Ledger::new(self.budget, longest, now.at);
+        let mut state = State::new(ledger, saved, &self.times, now);
+        state.store_error = store_error;
         Shared {
             issuer: self.issuer.into(),
-            set: ArcSwap::from_pointee(saved.set),
+            set: ArcSwap::from_pointee(set),
             observer: self.observer.0,
             fetcher,
             store,
             flights,
-            state: Mutex::new(State {
-                ledger: Ledger::new(self.budget, longest, now.at),
-                memory: saved.memory,
-                delays: Backoff::exponential(self.times.retry_first, self.times.retry_max)
-                    .with_jitter(Jitter::Equal)
-                    .delays(),
-                soft_age: self.times.soft_default,
-                anchor: Anchor {
-                    at: now.at,
-                    age: now.wall.since(saved.obtained),
-                },
-                last_error: None,
-                dropped: saved.dropped,
-                panics: 0,
-                store_error,
-                unsaved: None,
-                saving: false,
-                document: saved.document,
-            }),
+            state: Mutex::new(state),
             wake: Notify::new(),
             closed: AtomicBool::new(false),
             task: AtomicU8::new(task::IDLE),

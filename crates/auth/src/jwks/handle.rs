@@ -98,7 +98,7 @@ impl<C: Clock> Jwks<C> {
     /// # Cancel safety
     /// May be dropped at any time. A fetch goes on for the others.
     pub async fn find_missing(&self, wanted: &Wanted<'_>, deadline: Instant) -> Missing {
-        self.keep_running();
+        task::ensure_here(&self.shared);
         let mut arrived = None;
         loop {
             let ticket = match self.shared.advise(wanted, &mut arrived, Patience::Some) {

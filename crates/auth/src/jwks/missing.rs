@@ -24,9 +24,8 @@ pub struct Wanted<'a> {
     pub leeway: Duration,
 }
 
-/// What was found out about a missing key.
+/// What was found out about a missing key. There is no fourth answer.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Missing {
     /// A set is loaded that has it.
     LookAgain,

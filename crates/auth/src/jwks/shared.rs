@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use portcullis_core::{Clock, Delays, Observer};
+use portcullis_core::{Clock, Observer};
 use portcullis_single_flight::{Role, SingleFlight, Ticket};
 use tokio::sync::Notify;
 
 use super::attempt;
-use super::fetch::{Fetcher, Memory};
-use super::miss::{Decision, Ledger, Moment, Question};
+use super::fetch::Fetcher;
+use super::miss::{Decision, Moment, Question};
+use super::state::State;
 use super::store::Store;
 use super::{FetchError, Freshness, JwksStatus, JwksTimes, KeySet, Missing, Wanted};
 
@@ -37,37 +37,6 @@ pub(super) struct Shared<C> {
     pub(super) task: AtomicU8,
 }
 
-pub(super) struct State {
-    pub(super) ledger: Ledger,
-    pub(super) memory: Memory,
-    pub(super) delays: Delays,
-    pub(super) soft_age: Duration,
-    /// The age of the set at an instant: how ages are measured without the wall clock.
-    pub(super) anchor: Anchor,
-    pub(super) last_error: Option<FetchError>,
-    pub(super) dropped: usize,
-    pub(super) panics: u32,
-    pub(super) store_error: Option<&'static str>,
-    /// The document to save, once the one being saved is.
-    pub(super) unsaved: Option<Unsaved>,
-    pub(super) saving: bool,
-    /// The last good document, for the store.
-    pub(super) document: Bytes,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Anchor {
-    pub(super) at: Instant,
-    pub(super) age: Duration,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Unsaved {
-    pub(super) document: Bytes,
-    pub(super) obtained: portcullis_core::UnixTime,
-    pub(super) memory: Memory,
-}
-
 /// What to do about a missing key.
 pub(super) enum Advice {
     Answer(Missing),
@@ -81,16 +50,6 @@ pub(super) enum Advice {
 pub(super) enum Patience {
     None,
     Some,
-}
-
-// === impl State ===
-
-impl State {
-    /// The age of the set in use by the monotonic clock.
-    pub(super) fn age(&self, now: Instant) -> Duration {
-        let since = now.saturating_duration_since(self.anchor.at);
-        self.anchor.age.saturating_add(since)
-    }
 }
 
 // === impl Shared ===

@@ -3,12 +3,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use portcullis_core::{Clock, UnixTime};
+use portcullis_core::UnixTime;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::Url;
@@ -18,7 +17,7 @@ use crate::key::{JwksOptions, parse_jwks};
 use super::KeySet;
 use super::fetch::{Memory, Validator};
 use super::permissions;
-use super::shared::{Shared, Unsaved};
+use super::state::Unsaved;
 
 /// The file that holds the last good key set of one issuer.
 ///
@@ -93,46 +92,6 @@ const VERSION: u32 = 1;
 /// What a file may have beside its document.
 const OVERHEAD: usize = 16 * 1024;
 
-/// Starts saving what is unsaved, unless something is being saved.
-pub(super) fn save_if_due<C: Clock>(shared: &Arc<Shared<C>>) {
-    let Some(store) = shared.store.clone() else {
-        return;
-    };
-    let unsaved = {
-        let mut state = shared.state();
-        if state.saving {
-            return;
-        }
-        let Some(unsaved) = state.unsaved.take() else {
-            return;
-        };
-        state.saving = true;
-        unsaved
-    };
-    let saving = Saving(Arc::clone(shared));
-    // Not waited for: a disk that hangs must not keep keys from being refreshed.
-    tokio::task::spawn_blocking(move || {
-        let result = store.save(&unsaved);
-        if let Err(error) = result {
-            tracing::warn!(
-                target: "portcullis::jwks",
-                issuer = &*saving.0.issuer, error = error.as_str(), "keys could not be saved"
-            );
-        }
-        saving.0.state().store_error = result.err().map(StoreError::as_str);
-    });
-}
-
-struct Saving<C: Clock>(Arc<Shared<C>>);
-
-impl<C: Clock> Drop for Saving<C> {
-    fn drop(&mut self) {
-        self.0.state().saving = false;
-        // Something newer may have come meanwhile.
-        self.0.wake.notify_one();
-    }
-}
-
 // === impl Store ===
 
 impl Store {
@@ -200,7 +159,7 @@ impl Store {
         Ok(bytes)
     }
 
-    fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {
+    pub(super) fn save(&self, unsaved: &Unsaved) -> Result<(), StoreError> {
         let document = std::str::from_utf8(&unsaved.document).map_err(|_| StoreError::Malformed)?;
         let form = Form {
             version: VERSION,
@@ -277,6 +236,21 @@ impl From<io::Error> for Failure {
         match error.kind() {
             io::ErrorKind::NotFound => Self::Absent,
             _ => Self::Refused(StoreError::Io),
+        }
+    }
+}
+
+// === impl Saved ===
+
+impl Saved {
+    /// No keys.
+    pub(super) fn nothing(now: UnixTime) -> Self {
+        Self {
+            set: KeySet::cold(),
+            dropped: 0,
+            obtained: now,
+            memory: Memory::default(),
+            document: Bytes::new(),
         }
     }
 }

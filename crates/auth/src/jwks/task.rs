@@ -13,13 +13,13 @@ use portcullis_core::{Backoff, Clock, Jitter};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
+use super::saving::save_if_due;
 use super::shared::Shared;
-use super::store;
 
 /// No task: the next use inside a runtime starts one.
 pub(super) const IDLE: u8 = 0;
 pub(super) const RUNNING: u8 = 1;
-/// The runtime has no timers, so there is no task, and starting one again would be in vain.
+/// The runtime has no timers, so there is no task; only who must wait tries again.
 pub(super) const UNABLE: u8 = 2;
 
 /// The clocks are compared this often: a machine may have slept, and the wall clock been set.
@@ -49,6 +49,14 @@ pub(super) fn ensure<C: Clock>(shared: &Arc<Shared<C>>) {
         return;
     }
     runtime.spawn(run(tenure));
+}
+
+/// The same, also if an earlier runtime had no timers: for callers who are about to wait in this one.
+pub(super) fn ensure_here<C: Clock>(shared: &Arc<Shared<C>>) {
+    let _ = shared
+        .task
+        .compare_exchange(UNABLE, IDLE, Ordering::AcqRel, Ordering::Relaxed);
+    ensure(shared);
 }
 
 /// A timer, if the runtime has any. The only way to learn that it has none is the panic of `sleep`.
@@ -85,7 +93,7 @@ async fn cycle<C: Clock>(shared: &Arc<Shared<C>>) -> ControlFlow<()> {
     if shared.is_closed() {
         return ControlFlow::Break(());
     }
-    store::save_if_due(shared);
+    save_if_due(shared);
     let woken = pin!(shared.wake.notified());
     match until_due(shared) {
         Duration::ZERO => {

@@ -17,7 +17,9 @@ use portcullis_auth::client::{Builder, default_client};
 use portcullis_auth::jwks::{FetchError, Jwks, JwksBuilder, JwksTimes};
 use portcullis_testing::{FakeIssuer, Mode, SigningKey};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::net::TcpListener;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
@@ -192,10 +194,14 @@ impl Server {
     }
 
     fn jwks(&self, host: &str, client: Builder) -> Jwks {
+        self.jwks_at(self.address, host, client)
+    }
+
+    fn jwks_at(&self, way: SocketAddr, host: &str, client: Builder) -> Jwks {
         let mut times = quick();
         times.soft_min = Duration::from_millis(50);
         Jwks::builder("https://id.example")
-            .with_jwks_url(format!("https://{host}:{}/jwks", self.address.port()))
+            .with_jwks_url(format!("https://{host}:{}/jwks", way.port()))
             .with_http_client(client.build().unwrap())
             .with_times(times)
             .build()
@@ -229,6 +235,43 @@ async fn own_authority_is_trusted_and_the_connection_kept() {
                 .all(|seen| *seen == version)
         );
         assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    }
+}
+
+/// A way to a server that a firewall forgets: what is open stays open and carries nothing.
+async fn forgetful(server: SocketAddr) -> (SocketAddr, watch::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (forget, forgotten) = watch::channel(());
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut forgotten = forgotten.clone();
+            forgotten.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    _ = copy_bidirectional(&mut near, &mut far) => {}
+                    _ = forgotten.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (address, forget)
+}
+
+#[tokio::test]
+async fn a_connection_that_died_in_silence_is_replaced() {
+    for protocol in [&b"h2"[..], b"http/1.1"] {
+        let server = Server::start(&[protocol]).await;
+        let (way, forget) = forgetful(server.address).await;
+        let ping = Duration::from_millis(100);
+        let jwks = server.jwks_at(way, "localhost", server.trusted().with_ping(ping, ping));
+        until(|| jwks.status().is_healthy()).await;
+        forget.send(()).unwrap();
+        until(|| jwks.status().failures > 0).await;
+        until(|| jwks.status().is_healthy()).await;
+        assert_eq!(server.connections.load(Ordering::SeqCst), 2);
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Builder {
     address_deadline: Duration,
     connect_deadline: Duration,
     keep_idle: Duration,
+    ping_interval: Duration,
+    ping_deadline: Duration,
 }
 
 /// The client with the defaults of [`Builder`].
@@ -70,6 +72,8 @@ impl Builder {
             address_deadline: Duration::from_secs(1),
             connect_deadline: Duration::from_secs(4),
             keep_idle: Duration::from_secs(90),
+            ping_interval: Duration::from_secs(10),
+            ping_deadline: Duration::from_secs(5),
         }
     }
 
@@ -97,6 +101,15 @@ impl Builder {
         self
     }
 
+    /// Sets how often an HTTP/2 connection is pinged, and how long an answer may take. Default: 10 s, 5 s.
+    ///
+    /// Requests give up before a dead connection does, and the next would go the same way: only a ping
+    /// finds out.
+    pub fn with_ping(mut self, interval: Duration, deadline: Duration) -> Self {
+        (self.ping_interval, self.ping_deadline) = (interval, deadline);
+        self
+    }
+
     /// Builds the client.
     ///
     /// # Errors
@@ -110,6 +123,8 @@ impl Builder {
         for (path, deadline) in [
             ("address_deadline", self.address_deadline),
             ("connect_deadline", self.connect_deadline),
+            ("ping.interval", self.ping_interval),
+            ("ping.deadline", self.ping_deadline),
         ] {
             if deadline.is_zero() {
                 problems.push(path, "is 0", "choose a longer one");
@@ -131,9 +146,10 @@ impl Builder {
             .timer(TokioTimer::new())
             .pool_idle_timeout(self.keep_idle)
             .pool_max_idle_per_host(2)
-            // A connection that a firewall forgot answers no ping, and goes.
-            .http2_keep_alive_interval(Duration::from_secs(10))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
+            .http2_keep_alive_interval(self.ping_interval)
+            .http2_keep_alive_timeout(self.ping_deadline)
+            // A request that gave up leaves the connection idle.
+            .http2_keep_alive_while_idle(true)
             .build::<_, Full<Bytes>>(Bounded::new(connector, self.connect_deadline));
         Ok(HttpClient::new(client).classifying(classify))
     }

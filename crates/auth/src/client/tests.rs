@@ -67,6 +67,7 @@ fn every_problem_is_told_at_once() {
         .with_ca_pem(b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n")
         .with_address_deadline(Duration::ZERO)
         .with_connect_deadline(Duration::ZERO)
+        .with_ping(Duration::ZERO, Duration::ZERO)
         .build()
         .unwrap_err();
     let paths: Vec<_> = error
@@ -78,6 +79,8 @@ fn every_problem_is_told_at_once() {
         [
             "address_deadline",
             "connect_deadline",
+            "ping.interval",
+            "ping.deadline",
             "ca_pem[0]",
             "ca_pem[1]",
             "ca_pem[2]"

@@ -66,23 +66,17 @@ impl Challenge {
 
     /// No credential was presented: no error code (RFC 6750 section 3.1).
     pub(crate) fn missing(&self) -> HeaderValue {
-        self.render("Bearer", &[])
+        self.render(&[])
     }
 
     /// A credential was presented and refused.
     pub(crate) fn refused(&self, error: &str, description: &str) -> HeaderValue {
-        self.render(
-            "Bearer",
-            &[("error", error), ("error_description", description)],
-        )
+        self.render(&[("error", error), ("error_description", description)])
     }
 
     /// RFC 6750 section 3.1, `insufficient_scope`.
     pub(crate) fn insufficient_scope(&self, scope: &str) -> HeaderValue {
-        self.render(
-            "Bearer",
-            &[("error", "insufficient_scope"), ("scope", scope)],
-        )
+        self.render(&[("error", "insufficient_scope"), ("scope", scope)])
     }
 
     /// RFC 9470 section 3.
@@ -95,7 +89,7 @@ impl Challenge {
         if let Some(max_age) = &max_age {
             parameters.push(("max_age", max_age));
         }
-        self.render("Bearer", &parameters)
+        self.render(&parameters)
     }
 
     /// RFC 9449 section 7.1: the scheme that a bound token must be presented with.
@@ -103,13 +97,13 @@ impl Challenge {
         HeaderValue::from_static("DPoP algs=\"ES256 EdDSA\"")
     }
 
-    fn render(&self, scheme: &str, parameters: &[(&str, &str)]) -> HeaderValue {
+    fn render(&self, parameters: &[(&str, &str)]) -> HeaderValue {
         let realm = self.realm.as_deref().map(|realm| ("realm", realm));
         let metadata = self
             .resource_metadata
             .as_deref()
             .map(|url| ("resource_metadata", url));
-        let mut text = scheme.to_owned();
+        let mut text = "Bearer".to_owned();
         let mut separator = " ";
         for (name, value) in realm
             .into_iter()
@@ -119,6 +113,10 @@ impl Challenge {
             // Writing to a String cannot fail.
             let _ = write!(text, "{separator}{name}=\"{value}\"");
             separator = ", ";
+        }
+        if separator == " " {
+            // Shared by all answers without a count of references.
+            return HeaderValue::from_static("Bearer");
         }
         // Every value was checked when it was configured, or is from a closed set.
         HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"))

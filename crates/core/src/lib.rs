@@ -55,3 +55,9 @@ pub use ttl::{RefreshAhead, Ttl};
 pub mod fuzz {
     pub use crate::client_ip::fuzz_client_ip;
 }
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct ReadmeDoctests;

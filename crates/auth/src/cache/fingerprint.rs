@@ -14,7 +14,8 @@ pub(crate) struct Fingerprint(u128);
 /// digest, and the key never leaves the process.
 #[derive(Clone)]
 pub(crate) struct Fingerprinter {
-    key: [u64; 4],
+    /// Keyed and fresh: cloning it costs less than keying a new one.
+    keyed: HighwayHasher,
 }
 
 // === impl Fingerprinter ===
@@ -25,14 +26,15 @@ impl Fingerprinter {
     pub(crate) fn new(secret: [u64; 4], configuration: &impl Hash) -> Self {
         let mut feed = Feed(HighwayHasher::new(Key(secret)));
         configuration.hash(&mut feed);
+        let key = Key(feed.0.finalize256());
         Self {
-            key: feed.0.finalize256(),
+            keyed: HighwayHasher::new(key),
         }
     }
 
     #[inline]
     pub(crate) fn of(&self, token: &[u8]) -> Fingerprint {
-        let [low, high] = HighwayHasher::new(Key(self.key)).hash128(token);
+        let [low, high] = self.keyed.clone().hash128(token);
         Fingerprint(u128::from(high) << 64 | u128::from(low))
     }
 }

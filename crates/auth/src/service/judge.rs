@@ -8,7 +8,7 @@ use portcullis_core::{
     Head, Identity, Observer, OutageCause, Refusal, Secret, VerdictEvent, VerdictOutcome, Work,
 };
 
-use super::settings::{Settings, Tokens};
+use super::settings::Settings;
 use crate::answers::MISSING;
 use crate::{
     Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, Verdict, Verifier, report,
@@ -119,10 +119,7 @@ impl Settings {
             }
             Pass::As(identity) => identity.attach(request.extensions_mut()),
         }
-        match self.tokens {
-            Tokens::Forwarded => self.extractor().hide(request.headers_mut()),
-            Tokens::Dropped => self.extractor().remove(request.headers_mut()),
-        }
+        self.pass_on(request.headers_mut());
     }
 
     fn without_token<O: Observer>(&self, observer: &O, head: Head<'_>) -> Conclusion {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use portcullis_core::{Admission, Head, RefusalStyle};
 
 use crate::answers::Answers;
@@ -21,7 +22,7 @@ pub(crate) struct Settings {
     pub(super) admission: Option<Arc<dyn Admission>>,
     pub(super) challenge: Challenge,
     pub(super) style: Arc<dyn RefusalStyle>,
-    extractor: Arc<dyn TokenExtractor>,
+    extractor: Extractor,
     answers: Arc<Answers>,
 }
 
@@ -30,6 +31,13 @@ pub(crate) struct Settings {
 pub(super) enum Tokens {
     Forwarded,
     Dropped,
+}
+
+/// The header that nearly everybody uses is worth a direct call.
+#[derive(Clone)]
+enum Extractor {
+    Bearer(Bearer),
+    Other(Arc<dyn TokenExtractor>),
 }
 
 #[derive(Clone)]
@@ -54,7 +62,7 @@ impl Settings {
             answers: Arc::new(Answers::prepare(&challenge, &())),
             challenge,
             style: Arc::new(()),
-            extractor: Arc::new(Bearer::new()),
+            extractor: Extractor::Bearer(Bearer::new()),
         }
     }
 
@@ -64,15 +72,26 @@ impl Settings {
     }
 
     pub(super) fn read_from(&mut self, extractor: impl TokenExtractor) {
-        self.extractor = Arc::new(extractor);
+        self.extractor = Extractor::Other(Arc::new(extractor));
     }
 
-    pub(super) fn extractor(&self) -> &dyn TokenExtractor {
-        &*self.extractor
+    /// Marks the token as sensitive, or takes it out.
+    #[inline]
+    pub(super) fn pass_on(&self, headers: &mut HeaderMap) {
+        match (&self.extractor, self.tokens) {
+            (Extractor::Bearer(bearer), Tokens::Forwarded) => bearer.hide(headers),
+            (Extractor::Bearer(bearer), Tokens::Dropped) => bearer.remove(headers),
+            (Extractor::Other(other), Tokens::Forwarded) => other.hide(headers),
+            (Extractor::Other(other), Tokens::Dropped) => other.remove(headers),
+        }
     }
 
+    #[inline]
     pub(super) fn extract<'r>(&self, head: Head<'r>) -> Extracted<'r> {
-        self.extractor.extract(head)
+        match &self.extractor {
+            Extractor::Bearer(bearer) => bearer.extract(head),
+            Extractor::Other(other) => other.extract(head),
+        }
     }
 
     pub(super) fn answers(&self) -> &Answers {

@@ -1,0 +1,80 @@
+//! An API of orders behind an identity provider: an axum router, and one stack of layers round it.
+
+use std::env::{self, VarError};
+use std::error::Error;
+
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use portcullis::auth::jwks::Jwks;
+use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer};
+use portcullis::axum::Caller;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower_http::cors::{Any, CorsLayer};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+
+    // Discovery finds the keys. They are fetched in the background, and it starts without them too.
+    let keys = Jwks::builder(setting("ISSUER")?).build()?;
+    let issuer = Issuer::published(keys)
+        .audience(setting("AUDIENCE")?)
+        // An ID token grants nothing, so it does not pass for an access token.
+        .scope_required();
+    let verifier = JwtVerifier::builder().issuer(issuer).build()?;
+
+    let listener = TcpListener::bind(setting("LISTEN")?).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app(verifier)?)
+        .with_graceful_shutdown(async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await?;
+    Ok(())
+}
+
+fn app(verifier: JwtVerifier) -> Result<Router, Box<dyn Error>> {
+    let may_write = RequireLayer::new().with_scopes(["orders:write"])?;
+    let api = Router::new()
+        .route("/me", get(me))
+        .route("/orders", get(list))
+        .route("/orders", post(create).layer(may_write));
+
+    // CORS is outermost, so that a browser sees a refusal as what it is and not as a network error.
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_headers(Any)
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+    // One call of `layer`: each further one would box every request once more.
+    let guarded = api.layer((cors, AuthLayer::new(verifier)));
+    Ok(guarded.route("/health", get(|| async { "well" })))
+}
+
+/// Whom the token speaks for, and how that is known: `fresh`, `cached` or `degraded`.
+async fn me(Caller(caller): Caller) -> Json<Value> {
+    Json(json!({
+        "subject": caller.subject(),
+        "issuer": caller.issuer(),
+        "scopes": caller.scopes().iter().collect::<Vec<_>>(),
+        "known": caller.provenance().as_str(),
+    }))
+}
+
+async fn list(Caller(caller): Caller) -> Json<Value> {
+    Json(json!({ "orders_of": caller.subject() }))
+}
+
+async fn create(Caller(caller): Caller, Json(order): Json<Value>) -> Json<Value> {
+    Json(json!({ "ordered": order, "by": caller.subject() }))
+}
+
+fn setting(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|error| match error {
+        VarError::NotPresent => format!("set {name}: see the README"),
+        VarError::NotUnicode(_) => format!("{name} is not text"),
+    })
+}

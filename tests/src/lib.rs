@@ -1,3 +1,15 @@
 //! Scenarios that cross crates live in `tests/tests`, a theme a file.
 
 pub mod outage;
+
+/// The examples of `docs/`.
+#[cfg(doctest)]
+pub mod docs {
+    #[doc = include_str!("../../docs/degrade.md")]
+    #[derive(Debug)]
+    pub struct Degrade;
+
+    #[doc = include_str!("../../docs/ordering.md")]
+    #[derive(Debug)]
+    pub struct Ordering;
+}

@@ -1,5 +1,6 @@
 //! Tokens that were found bad a moment ago.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -13,9 +14,12 @@ use crate::Reason;
 /// signature check each time.
 ///
 /// It is apart from the good ones, so junk drives out junk only.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Negative {
     entries: Cache<Fingerprint, Bad, BuildAsIs>,
+    /// Unix seconds: until when there may be an entry worth looking for. In calm times there is none,
+    /// and a good token that is new pays nothing.
+    busy_until: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +40,10 @@ impl Negative {
         let entries = Cache::builder()
             .max_capacity(ENTRIES)
             .build_with_hasher(BuildAsIs::default());
-        Self { entries }
+        Self {
+            entries,
+            busy_until: AtomicU64::new(0),
+        }
     }
 
     /// The reason, if the token was found bad with these very keys within the last 10 s.
@@ -46,6 +53,9 @@ impl Negative {
         now: UnixTime,
         generation: u64,
     ) -> Option<Reason> {
+        if now.as_secs() > self.busy_until.load(Ordering::Relaxed) {
+            return None;
+        }
         let bad = self.entries.get(&fingerprint)?;
         let young = bad.from <= now && now.since(bad.from) < LIFETIME;
         (young && generation == bad.generation).then_some(bad.reason)
@@ -70,6 +80,8 @@ impl Negative {
                     from: now,
                 },
             );
+            let until = (now + LIFETIME).as_secs();
+            self.busy_until.fetch_max(until, Ordering::Relaxed);
         }
     }
 

@@ -10,8 +10,8 @@ const DEPTH_MAX: usize = 32;
 const MEMBERS_MAX: usize = 256;
 
 /// Refuses text that is not one object, nests deeper than 32, has more than 256 members, names a member
-/// twice in one object (RFC 8725 section 2.4; escapes do not hide it), holds a NUL or half a surrogate
-/// pair, or uses the names that `serde_json` keeps for itself.
+/// twice in one object (RFC 8725 section 2.4; escapes do not hide it), holds a NUL, half a surrogate
+/// pair or a number beyond every `f64`, or uses the names that `serde_json` keeps for itself.
 ///
 /// It does not check the syntax: the parser that follows does.
 pub(crate) fn scan(text: &str) -> Result<(), Reason> {
@@ -20,9 +20,8 @@ pub(crate) fn scan(text: &str) -> Result<(), Reason> {
 
 struct Scanner<'a> {
     bytes: &'a [u8],
-    /// Digests of the member names of every open object, innermost last.
-    names: [u64; MEMBERS_MAX],
-    open_names: usize,
+    /// The member names of every open object, innermost last.
+    names: Names,
     members: usize,
     /// For every open container, where its names begin; `None` for an array.
     open: [Option<usize>; DEPTH_MAX],
@@ -35,8 +34,7 @@ impl<'a> Scanner<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
-            names: [0; MEMBERS_MAX],
-            open_names: 0,
+            names: Names::new(),
             members: 0,
             open: [None; DEPTH_MAX],
             depth: 0,
@@ -65,18 +63,22 @@ impl<'a> Scanner<'a> {
                     at = end;
                 }
                 b'{' | b'[' => {
-                    *self.open.get_mut(self.depth)? = (byte == b'{').then_some(self.open_names);
+                    *self.open.get_mut(self.depth)? = (byte == b'{').then_some(self.names.len());
                     self.depth += 1;
                     name_next = byte == b'{';
                 }
                 b'}' | b']' => {
                     self.depth = self.depth.checked_sub(1)?;
                     if let Some(names) = self.open[self.depth] {
-                        self.open_names = names;
+                        self.names.truncate(names);
                     }
                     name_next = false;
                 }
                 b',' => name_next = true,
+                b'-' | b'0'..=b'9' => {
+                    at = self.number(at)?;
+                    continue;
+                }
                 _ => {}
             }
             at += 1;
@@ -88,15 +90,31 @@ impl<'a> Scanner<'a> {
         self.depth > 0 && self.open[self.depth - 1].is_some()
     }
 
+    /// Past the number at `at`. One beyond every f64 has no reading: a parser that skips the member it
+    /// is in takes the token, and one that reads it does not.
+    fn number(&self, at: usize) -> Option<usize> {
+        /// So few digits are in range.
+        const SHORT: usize = 300;
+        let rest = &self.bytes[at..];
+        let part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let length = rest.iter().take_while(|byte| part(byte)).count();
+        let number = &rest[..length];
+        let scaled = number.iter().any(|byte| matches!(byte, b'e' | b'E'));
+        if (scaled || length > SHORT) && serde_json::from_slice::<f64>(number).is_err() {
+            return None;
+        }
+        Some(at + length)
+    }
+
     /// The position of the closing quote of the string that opens at `at`.
     fn string(&self, at: usize) -> Option<usize> {
         let mut at = at + 1;
         loop {
+            at += quote_or_escape(self.bytes.get(at..)?);
             match *self.bytes.get(at)? {
                 b'"' => return Some(at),
-                b'\\' if *self.bytes.get(at + 1)? == b'u' => at = self.escaped_unit(at)?,
-                b'\\' => at += 2,
-                _ => at += 1,
+                _ if *self.bytes.get(at + 1)? == b'u' => at = self.escaped_unit(at)?,
+                _ => at += 2,
             }
         }
     }
@@ -140,19 +158,167 @@ impl<'a> Scanner<'a> {
         }
         self.members += 1;
         let first = self.open[self.depth - 1]?;
-        let digest = digest(&name);
-        if self.members > MEMBERS_MAX || self.names[first..self.open_names].contains(&digest) {
+        if self.members > MEMBERS_MAX || !self.names.add(first, digest(&name)) {
             return None;
         }
-        self.names[self.open_names] = digest;
-        self.open_names += 1;
         Some(())
     }
 }
 
-/// FNV-1a. Two names of one digest refuse the token that has them: nothing to gain by a collision.
+/// Digests of names: as many as most tokens have without an allocation.
+struct Names {
+    inline: [u64; INLINE],
+    spilled: Vec<u64>,
+    used: usize,
+}
+
+const INLINE: usize = 32;
+
+// === impl Names ===
+
+impl Names {
+    const fn new() -> Self {
+        Self {
+            inline: [0; INLINE],
+            spilled: Vec::new(),
+            used: 0,
+        }
+    }
+
+    const fn len(&self) -> usize {
+        self.used
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.used = length;
+        self.spilled.truncate(length.saturating_sub(INLINE));
+    }
+
+    /// Adds a name, unless it is there from `first` on.
+    fn add(&mut self, first: usize, digest: u64) -> bool {
+        let inline = &self.inline[first.min(INLINE)..self.used.min(INLINE)];
+        let spilled = self.spilled.get(first.saturating_sub(INLINE)..);
+        if inline.contains(&digest) || spilled.is_some_and(|spilled| spilled.contains(&digest)) {
+            return false;
+        }
+        match self.inline.get_mut(self.used) {
+            Some(free) => *free = digest,
+            None => self.spilled.push(digest),
+        }
+        self.used += 1;
+        true
+    }
+}
+
+/// Eight bytes at a time, mixed as FNV-1a mixes one. Two names of one digest refuse the token that has
+/// them: nothing to gain by a collision.
 fn digest(name: &[u8]) -> u64 {
-    name.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    const SEED: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| {
+        let mixed = (hash ^ word).wrapping_mul(PRIME);
+        mixed ^ mixed >> 32
+    };
+    let (words, rest) = name.as_chunks::<8>();
+    let hash = words
+        .iter()
+        .fold(SEED, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest
+        .iter()
+        .fold(0, |word, byte| word << 8 | u64::from(*byte));
+    mix(mix(hash, last), name.len() as u64)
+}
+
+/// How many bytes come before the first `"` or `\`; all if there is none. Eight at a time.
+fn quote_or_escape(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // The lowest high bit that is set marks the first zero byte; those above it may be false alarms.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = zeros(word ^ ONES * b'"' as u64);
+        let escape = zeros(word ^ ONES * b'\\' as u64);
+        let found = quote | escape;
+        if found != 0 {
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let tail = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+    words.len() * 8 + tail.unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_first_quote_or_escape_is_found_as_a_plain_search_finds_it(
+            bytes in proptest::collection::vec(
+                prop_oneof![Just(b'"'), Just(b'\\'), Just(b'!'), Just(b']'), any::<u8>()],
+                0..40,
+            )
+        ) {
+            let plain = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            prop_assert_eq!(quote_or_escape(&bytes), plain.unwrap_or(bytes.len()));
+        }
+
+        #[test]
+        fn names_behave_like_a_list_of_sets(
+            steps in proptest::collection::vec((0_u8..4, 0_u64..60), 0..300)
+        ) {
+            let mut names = Names::new();
+            let mut plain: Vec<u64> = Vec::new();
+            let mut open: Vec<usize> = vec![0];
+            for (step, name) in steps {
+                match step {
+                    0 => open.push(plain.len()),
+                    1 if open.len() > 1 => {
+                        let first = open.pop().unwrap();
+                        plain.truncate(first);
+                        names.truncate(first);
+                    }
+                    _ => {
+                        let first = *open.last().unwrap();
+                        let fresh = !plain[first..].contains(&name);
+                        prop_assert_eq!(names.add(first, name), fresh);
+                        if fresh {
+                            plain.push(name);
+                        }
+                    }
+                }
+                prop_assert_eq!(names.len(), plain.len());
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_differ_have_different_digests() {
+        let names = [
+            "",
+            "a",
+            "b",
+            "ab",
+            "ba",
+            "aaaaaaaa",
+            "aaaaaaaab",
+            "a\0",
+            "\0a",
+            "\0",
+            "\0\0",
+        ];
+        for (i, one) in names.iter().enumerate() {
+            for other in &names[i + 1..] {
+                assert_ne!(
+                    digest(one.as_bytes()),
+                    digest(other.as_bytes()),
+                    "{one:?} {other:?}"
+                );
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The gateway over real sockets: a real issuer, real upstreams, real clients.
 
 mod auth;
+mod docs;
 mod ending;
 mod forwarding;
 mod identity;

@@ -1,0 +1,70 @@
+//! The documentation of the gateway says what is so.
+
+use std::fs;
+use std::path::Path;
+
+use portcullis_gateway::Config;
+
+fn read(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn every_configuration_in_the_docs_is_accepted() {
+    for file in ["docs/gateway.md", "crates/gateway/README.md"] {
+        let text = read(file);
+        let blocks: Vec<_> = text
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        assert!(!blocks.is_empty(), "{file}");
+        for block in blocks {
+            let config = Config::parse(block).unwrap_or_else(|error| panic!("{file}\n{error}"));
+            config
+                .check()
+                .unwrap_or_else(|error| panic!("{file}\n{error}"));
+        }
+    }
+}
+
+#[test]
+fn every_key_of_the_file_is_explained() {
+    let text = read("docs/gateway.md");
+    let error =
+        Config::parse("[server]\nx = 1\n[[issuer]]\nx = 1\n[[route]]\nx = 1\n").unwrap_err();
+    let mut sections = 0;
+    for problem in error.problems() {
+        let Some((_, known)) = problem.remedy.split_once("known here: ") else {
+            continue;
+        };
+        sections += 1;
+        let section = problem.path.split(['.', '[']).next().unwrap();
+        let explained = text
+            .split("\n### ")
+            .find(|part| part.contains(&format!("[{section}]")) && part.starts_with('`'))
+            .unwrap_or_else(|| panic!("a chapter about {section}"));
+        for key in known.split(", ") {
+            assert!(
+                explained.contains(&format!("\n| `{key}` |")),
+                "{section}: {key}"
+            );
+        }
+    }
+    assert_eq!(sections, 3);
+}
+
+#[test]
+fn every_reason_of_its_own_has_a_remedy() {
+    let text = read("docs/gateway.md");
+    for reason in [
+        "bad_host",
+        "ambiguous_path",
+        "no_route",
+        "upstream_unreachable",
+        "upstream_timeout",
+    ] {
+        assert!(text.contains(&format!("\n| `{reason}` |")), "{reason}");
+    }
+}

@@ -31,10 +31,12 @@ enum State<S, F, R, O> {
     /// The answer is ours.
     Refused(Refusal, Protocol),
     /// The verdict needs I/O: the readied instance and the request wait.
-    Asking(Pin<Box<Asking<S, R, O, dyn Future<Output = Verdict> + Send>>>),
+    Asking(Boxed<S, R, O>),
 }
 
 /// The one box of the slow path: all of it, so that the fast path moves little.
+type Boxed<S, R, O> = Pin<Box<Asking<S, R, O, dyn Future<Output = Verdict> + Send>>>;
+
 #[pin_project]
 struct Asking<S, R, O, V: ?Sized> {
     pending: Option<Pending<S, R, O>>,

@@ -1,16 +1,34 @@
 //! Floods of tokens whose key nobody has: they cost the issuer a handful of fetches, and others nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use portcullis_auth::jwks::{FetchBudget, JwksLimits, JwksTimes};
+use portcullis_auth::jwks::{FetchBudget, JwksLimits};
+use portcullis_core::{KeysEvent, KeysOutcome, Observer};
 use portcullis_testing::{Endpoint, Mode, SigningKey};
 use portcullis_tests::outage::{Flood, Load, UnknownKey, World, good, until, until_async};
 
 const LONGEST: Duration = Duration::from_millis(2_500);
 const SOON: Duration = Duration::from_secs(20);
-/// At once, in the air.
-const FLOOD: usize = 10_000;
+
+/// What unknown keys may cause in this time.
+fn permitted(budget: FetchBudget, elapsed: Duration) -> usize {
+    budget.burst() as usize + (elapsed.as_secs() / budget.period().as_secs()) as usize
+}
+
+/// Counts fetches that failed.
+#[derive(Default)]
+struct Failures(AtomicUsize);
+
+impl Observer for Failures {
+    fn keys(&self, event: &KeysEvent<'_>) {
+        if matches!(event.outcome, KeysOutcome::Failed { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
 
 fn random_kids(unknown: &UnknownKey, count: usize) -> Vec<String> {
     (0..count)
@@ -38,43 +56,57 @@ fn known(world: &World) -> Load {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_random_kids_at_once_cost_two_fetches_and_no_good_request() {
-    let mut times = JwksTimes::default();
-    // As long as the fetch is held below.
-    times.attempt = FetchBudget::DEFAULT.period();
-    let world = World::warm_with(|jwks| jwks.with_times(times)).await;
+    let failures = Arc::new(Failures::default());
+    let observer = Arc::clone(&failures);
+    let world = World::warm_with(|jwks| jwks.with_observer(observer)).await;
     let before = world.issuer.requests(Endpoint::Jwks);
-    let tokens = random_kids(&UnknownKey::of(&world.issuer), FLOOD);
-    let waiting = JwksLimits::default().max_waiters;
+    let tokens = random_kids(&UnknownKey::of(&world.issuer), 10_000);
+    let known = known(&world);
     let start = Instant::now();
+    let flood = Flood::start(world.service.base(), "/api", tokens);
+    let mut served = 0;
+    for answered in [2_500, 5_000, 7_500] {
+        let more = || (flood.answered() >= answered).then_some(());
+        until("the flood", SOON, more).await;
+        let now = known.answered();
+        assert!(now > served, "known keys are served meanwhile");
+        served = now;
+    }
+    let flood = flood.finish().await;
+    known.stop().await.assert_all_ok();
+    let fetched = world.issuer.requests(Endpoint::Jwks) - before;
+    // On a machine that is too busy to fetch in 5 s, a retry follows: no caller can cause that.
+    let failed = failures.0.load(Ordering::Relaxed);
+    let permitted = permitted(FetchBudget::DEFAULT, start.elapsed()) + failed;
+    assert!(
+        (1..=permitted).contains(&fetched),
+        "{fetched}, {failed} failed"
+    );
+    // Nobody passes; to be told that there is no such key takes a fetch that began later.
+    let told = flood.count(StatusCode::UNAUTHORIZED) + flood.count(StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(told, 10_000, "{flood:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_keys_are_served_while_a_flood_waits_for_a_fetch() {
+    let world = World::warm().await;
+    let before = world.issuer.requests(Endpoint::Jwks);
+    let tokens = random_kids(&UnknownKey::of(&world.issuer), 1_000);
     // Who depended on a fetch now would not be served now.
     world.issuer.mode(Mode::Hold);
     let known = known(&world);
     let flood = Flood::start(world.service.base(), "/api", tokens);
-    let mut served = 0;
-    for part in 1..=3 {
-        let more = || (flood.answered() >= part * (FLOOD - waiting) / 3).then_some(());
-        until("the flood", SOON, more).await;
-        assert!(known.answered() > served, "known keys are served meanwhile");
-        served = known.answered();
-    }
-    assert_eq!(world.issuer.requests(Endpoint::Jwks), before + 1);
-    world.issuer.mode(Mode::Ok);
+    let most = 1_000 - JwksLimits::default().max_waiters;
+    let answered = || (flood.answered() >= most).then_some(());
+    until("those who do not wait", SOON, answered).await;
+    let served = known.answered();
+    let more = || (known.answered() > served + 20).then_some(());
+    until("known keys", SOON, more).await;
+    // Those who waited waited for as long as a request may.
     let flood = flood.finish().await;
     known.stop().await.assert_all_ok();
-    assert!(
-        start.elapsed() < FetchBudget::DEFAULT.period(),
-        "this machine is too slow"
-    );
-
-    let fetched = world.issuer.requests(Endpoint::Jwks) - before;
-    assert!(
-        fetched <= FetchBudget::DEFAULT.burst() as usize,
-        "{fetched}"
-    );
-    // Nobody passes; to be told that there is no such key takes a fetch that began later.
-    let told = flood.count(StatusCode::UNAUTHORIZED) + flood.count(StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(told, FLOOD, "{flood:?}");
-    assert_eq!(world.issuer.requests(Endpoint::OpenIdConfiguration), 1);
+    flood.assert_all_unavailable();
+    assert_eq!(world.issuer.requests(Endpoint::Jwks), before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,7 +152,7 @@ async fn a_good_token_with_a_new_key_during_a_flood_is_never_401_and_passes_in_t
     let attack = attack.stop().await;
     known.stop().await.assert_all_ok();
     assert_eq!(attack.count(StatusCode::OK), 0, "{attack:?}");
-    let permitted = 2 + (start.elapsed().as_secs() / period.as_secs()) as usize;
+    let permitted = permitted(budget, start.elapsed());
     let fetched = world.issuer.requests(Endpoint::Jwks) - before;
     assert!(fetched <= permitted, "{fetched} of {permitted}");
 }

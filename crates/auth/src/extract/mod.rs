@@ -7,6 +7,7 @@ use crate::{Presented, Reason};
 
 mod bearer;
 mod cookie;
+pub(crate) mod fuzz;
 mod query;
 
 pub use bearer::Bearer;

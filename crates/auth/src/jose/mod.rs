@@ -6,6 +6,7 @@
 
 mod claims;
 mod compact;
+pub(crate) mod fuzz;
 mod header;
 mod scan;
 

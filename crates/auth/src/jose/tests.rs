@@ -128,6 +128,30 @@ fn depth_members_nul_surrogates_and_private_names_are_refused() {
 }
 
 #[test]
+fn a_number_that_no_reader_can_hold_is_refused_wherever_it_is() {
+    let long = |digits: usize| "9".repeat(digits);
+    for bad in [
+        "1e400".to_owned(),
+        "-1e400".to_owned(),
+        "1E+309".to_owned(),
+        "0.1e999999999999".to_owned(),
+        long(400),
+        format!("-{}", long(400)),
+    ] {
+        for text in [
+            format!(r#"{{"x":{bad}}}"#),
+            format!(r#"{{"x":[0,{{"y":{bad}}}]}}"#),
+        ] {
+            assert_eq!(scan(&text), Err(Reason::Malformed), "{text}");
+        }
+        assert_eq!(scan(&format!(r#"{{"x":"{bad}"}}"#)), Ok(()), "a string");
+    }
+    for good in ["1e308", "-1.5E+3", "1e-400", "0", "-0", "0e0", &long(300)] {
+        assert_eq!(scan(&format!(r#"{{"x":{good},"y":1}}"#)), Ok(()), "{good}");
+    }
+}
+
+#[test]
 fn extensions_in_the_header_are_refused_whatever_their_value() {
     for bad in [
         r#"{"alg":"RS256","crit":["exp"]}"#,

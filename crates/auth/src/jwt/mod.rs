@@ -1,6 +1,7 @@
 //! The verifier for signed JWTs.
 
 mod builder;
+pub(crate) mod fuzz;
 mod identity;
 mod issuer;
 mod judge;

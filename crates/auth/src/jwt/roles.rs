@@ -39,6 +39,7 @@ impl RolePath {
         // The payload was read before: what does not fit is not there.
         let _ = Walk {
             path: &self.0,
+            listed: false,
             roles,
         }
         .deserialize(&mut deserializer);
@@ -47,6 +48,8 @@ impl RolePath {
 
 struct Walk<'a> {
     path: &'a [Box<str>],
+    /// Whether this is an element of the array at the end of the path.
+    listed: bool,
     roles: &'a mut Vec<Box<str>>,
 }
 
@@ -71,6 +74,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 Some((first, rest)) if **first == *name => {
                     map.next_value_seed(Walk {
                         path: rest,
+                        listed: false,
                         roles: &mut *self.roles,
                     })?;
                 }
@@ -83,13 +87,14 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        // Only the end of the path may be an array; anything else in it has no name.
+        // Only the end of the path may be an array, and of strings: an array in it is no role.
         let path: &[Box<str>] = &[];
-        let ends = self.path.is_empty();
+        let ends = self.path.is_empty() && !self.listed;
         loop {
             let more = if ends {
                 seq.next_element_seed(Walk {
                     path,
+                    listed: true,
                     roles: &mut *self.roles,
                 })?
                 .is_some()
@@ -155,6 +160,10 @@ mod tests {
             ("roles", r#"{"roles":{"admin":true}}"#),
             ("roles", r#"{"roles":[1,null,true,1.5,{"a":1}]}"#),
             ("roles", r#"{"roles":null}"#),
+            (
+                "roles",
+                r#"{"roles":[["admin"],[["admin"]],{"roles":["admin"]}]}"#,
+            ),
             ("roles.x", r#"{"roles":["x"]}"#),
             ("roles", r#"{"roles":["a\nb"]}"#),
             ("roles", r#"{"rolesx":["a"]}"#),

@@ -48,9 +48,9 @@ impl Trust {
         let mut sources = Vec::with_capacity(issuers.len());
         let mut problems = Problems::new();
         for (index, configured) in issuers.iter().enumerate() {
-            let made = issuer(configured, &client);
-            if let Some((issuer, source)) = problems.absorb(&format!("issuer[{index}]"), made) {
-                builder = builder.issuer(issuer);
+            let keys = keys(configured, &client);
+            if let Some((keys, source)) = problems.absorb(&format!("issuer[{index}]"), keys) {
+                builder = builder.issuer(trusted(configured, keys));
                 sources.push(source);
             }
         }
@@ -87,31 +87,37 @@ fn judge(configured: &config::Issuer) -> Result<(), ConfigError> {
     let nobody = tower::service_fn(|_: Request<Full<Bytes>>| async {
         Err::<Response<Full<Bytes>>, _>(io::Error::from(io::ErrorKind::Unsupported))
     });
-    let (issuer, _) = issuer(configured, &HttpClient::new(nobody))?;
-    match JwtVerifier::builder().issuer(issuer).build() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(named_here(&error)),
+    let mut problems = Problems::new();
+    let keys = problems.absorb("", keys(configured, &HttpClient::new(nobody)));
+    // The rules are judged although there are no keys.
+    let keys = keys.map_or_else(|| Keys::fixed([]), |(keys, _)| Ok(keys));
+    if let Ok(keys) = keys
+        && let Err(error) = JwtVerifier::builder()
+            .issuer(trusted(configured, keys))
+            .build()
+    {
+        problems.absorb::<()>("", Err(named_here(&error)));
     }
+    problems.check()
 }
 
-fn issuer(
-    configured: &config::Issuer,
-    client: &HttpClient,
-) -> Result<(Issuer, Source), ConfigError> {
-    let (keys, source) = match &configured.keys {
-        config::Keys::File(path) => fixed(&configured.url, path)?,
-        remote => {
-            let mut builder = Jwks::builder(&*configured.url).with_http_client(client.clone());
-            if let config::Keys::Url(url) = remote {
-                builder = builder.with_jwks_url(url);
-            }
-            if configured.allow_http {
-                builder = builder.dangerously_allow_http();
-            }
-            let jwks = builder.build().map_err(|error| named_here(&error))?;
-            (Keys::from(jwks.clone()), Source::Remote(jwks))
-        }
-    };
+/// The keys of an issuer.
+fn keys(configured: &config::Issuer, client: &HttpClient) -> Result<(Keys, Source), ConfigError> {
+    let mut builder = Jwks::builder(&*configured.url).with_http_client(client.clone());
+    match &configured.keys {
+        config::Keys::File(path) => return fixed(&configured.url, path),
+        config::Keys::Url(url) => builder = builder.with_jwks_url(url),
+        config::Keys::Discovery => {}
+    }
+    if configured.allow_http {
+        builder = builder.dangerously_allow_http();
+    }
+    let jwks = builder.build().map_err(|error| named_here(&error))?;
+    Ok((Keys::from(jwks.clone()), Source::Remote(jwks)))
+}
+
+/// The issuer, and what its tokens must look like.
+fn trusted(configured: &config::Issuer, keys: Keys) -> Issuer {
     let mut issuer = Issuer::new(&configured.url, keys);
     for audience in &configured.audiences {
         issuer = issuer.audience(audience.as_str());
@@ -125,12 +131,11 @@ fn issuer(
     if let Some(leeway) = configured.leeway {
         issuer = issuer.leeway(leeway);
     }
-    issuer = match configured.tokens {
+    match configured.tokens {
         TokenRule::Scoped => issuer.scope_required(),
         TokenRule::AccessTokens => issuer.access_tokens_only(),
         TokenRule::Any => issuer.dangerously_any_token(),
-    };
-    Ok((issuer, source))
+    }
 }
 
 fn fixed(issuer: &str, path: &Path) -> Result<(Keys, Source), ConfigError> {

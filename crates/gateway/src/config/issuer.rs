@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use portcullis_auth::key::{Algorithm, Family};
-use portcullis_core::ConfigError;
+use portcullis_core::{ConfigError, ConfigProblem};
 use toml::Table;
 
 use crate::auth;
@@ -51,12 +51,22 @@ impl Issuer {
             allow_http: section.flag("allow_http").unwrap_or(false),
         };
         let mut problems = section.finish();
-        // What could not be read would only be found wrong a second time.
-        if problems.is_empty() {
-            problems.absorb("", auth::problems(&issuer));
+        let noted = problems.clone().check().err();
+        let found = auth::problems(&issuer).err();
+        for problem in found.iter().flat_map(ConfigError::problems) {
+            // What could not be read need not be found wrong a second time.
+            let twice = |other: &ConfigProblem| key_of(&other.path) == key_of(&problem.path);
+            if !noted.iter().flat_map(ConfigError::problems).any(twice) {
+                problems.push(&problem.path, &problem.message, &problem.remedy);
+            }
         }
         problems.into_result(issuer)
     }
+}
+
+/// The key that a path begins with.
+fn key_of(path: &str) -> &str {
+    path.split(['.', '[']).next().unwrap_or(path)
 }
 
 fn algorithms(section: &mut Section) -> Option<Vec<Algorithm>> {

@@ -114,6 +114,7 @@ fn an_empty_file_lacks_everything_that_has_no_default() {
         [
             "server.listen",
             "issuer[0].url",
+            "issuer[0].audiences",
             "route[0].path",
             "route[0].upstream"
         ]
@@ -131,6 +132,7 @@ header_timeout = 10
 [[issuer]]
 url = "http://idp.example.com"
 audiences = ["https://api.example.com"]
+leeway = "1h"
 [[issuer]]
 url = "https://idp.example.com"
 audiences = ["a", 1]
@@ -148,6 +150,7 @@ upstream = []
     assert_eq!(
         found,
         [
+            "issuer[0].leeway",
             "issuer[0].url",
             "issuer[1].algorithms[1]",
             "issuer[1].audiences[1]",

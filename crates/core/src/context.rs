@@ -1,7 +1,7 @@
 //! What one request shares between its layers.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use http::{Extensions, Request, request};
@@ -12,14 +12,14 @@ use crate::Identity;
 ///
 /// The outermost layer that needs it inserts it ([`ensure`](RequestContext::ensure)); the others find
 /// it. Its slots are bound late: an inner layer fills them, an outer one reads them when the answer
-/// comes back, so the order of layers cannot lose the caller. Each slot is filled once.
+/// comes back, so the order of layers cannot lose the caller. Identity and route are filled once.
 #[derive(Clone)]
 pub struct RequestContext(Arc<Slots>);
 
 struct Slots {
     arrived: Instant,
     identity: OnceLock<Identity>,
-    verdict: OnceLock<&'static str>,
+    verdict: Mutex<Option<&'static str>>,
     route: OnceLock<Arc<str>>,
 }
 
@@ -32,7 +32,7 @@ impl RequestContext {
         Self(Arc::new(Slots {
             arrived,
             identity: OnceLock::new(),
-            verdict: OnceLock::new(),
+            verdict: Mutex::new(None),
             route: OnceLock::new(),
         }))
     }
@@ -63,7 +63,11 @@ impl RequestContext {
     /// The stable reason label of the verdict, once there is one.
     #[must_use]
     pub fn verdict(&self) -> Option<&'static str> {
-        self.0.verdict.get().copied()
+        *self
+            .0
+            .verdict
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The matched route pattern, once somebody has matched it.
@@ -77,9 +81,14 @@ impl RequestContext {
         self.0.identity.set(identity).is_ok()
     }
 
-    /// Fills the reason label of the verdict; says whether the slot was free.
-    pub fn set_verdict(&self, reason: &'static str) -> bool {
-        self.0.verdict.set(reason).is_ok()
+    /// Sets the reason label of the verdict. The last one stays: a layer further in may refuse what one
+    /// further out let pass.
+    pub fn set_verdict(&self, reason: &'static str) {
+        *self
+            .0
+            .verdict
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 
     /// Fills the matched route pattern (`/users/{id}`, never a raw path); says whether the slot was free.

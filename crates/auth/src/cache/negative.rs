@@ -84,10 +84,50 @@ impl Negative {
             self.busy_until.fetch_max(until, Ordering::Relaxed);
         }
     }
+}
 
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.entry_count()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Fingerprinter;
+
+    #[test]
+    fn any_number_of_bad_tokens_takes_a_fixed_number_of_entries() {
+        let negative = Negative::new();
+        let digest = Fingerprinter::new([7; 4], &());
+        for token in 0..20_000_u32 {
+            let fingerprint = digest.of(&token.to_le_bytes());
+            negative.insert(fingerprint, Reason::Signature, 0, UnixTime::from_secs(1));
+        }
+        negative.entries.run_pending_tasks();
+        assert!(negative.entries.entry_count() <= ENTRIES);
+    }
+
+    #[test]
+    fn what_can_heal_is_not_remembered() {
+        let negative = Negative::new();
+        let now = UnixTime::from_secs(1);
+        for reason in Reason::ALL {
+            let fingerprint = Fingerprinter::new([7; 4], &()).of(reason.as_str().as_bytes());
+            negative.insert(fingerprint, *reason, 0, now);
+            let kept = negative.get(fingerprint, now, 0).is_some();
+            let lasting = matches!(
+                reason,
+                Reason::Signature | Reason::Issuer | Reason::Audience | Reason::Malformed
+            );
+            assert_eq!(kept, lasting, "{reason}");
+        }
+    }
+
+    #[test]
+    fn other_keys_and_later_times_forget() {
+        let negative = Negative::new();
+        let fingerprint = Fingerprinter::new([7; 4], &()).of(b"x");
+        negative.insert(fingerprint, Reason::Signature, 5, UnixTime::from_secs(100));
+        let get = |now, generation| negative.get(fingerprint, UnixTime::from_secs(now), generation);
+        assert_eq!(get(109, 5), Some(Reason::Signature));
+        assert_eq!(get(109, 6), None);
+        assert_eq!(get(110, 5), None);
+        assert_eq!(get(99, 5), None, "a clock that was set back");
     }
 }

@@ -51,12 +51,17 @@ impl<'a> Compact<'a> {
         &self.token.as_bytes()[..self.last_dot]
     }
 
+    /// The header, encoded.
+    pub(crate) fn header_text(&self) -> &'a str {
+        &self.token[..self.first_dot]
+    }
+
     /// Decodes the header, into `buffer` if it fits.
     pub(crate) fn header<'b>(
         &self,
         buffer: &'b mut [u8; HEADER_BUFFER],
     ) -> Result<Cow<'b, [u8]>, Reason> {
-        let text = &self.token[..self.first_dot];
+        let text = self.header_text();
         if decoded_len(text) > buffer.len() {
             return decode(text).map(Cow::Owned);
         }

@@ -61,6 +61,25 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
+    /// The same header, owned.
+    pub(crate) fn to_owned(&self) -> Header<'static> {
+        let owned =
+            |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| Cow::Owned(text.into()));
+        Header {
+            alg: owned(&self.alg),
+            typ: owned(&self.typ),
+            cty: owned(&self.cty),
+            kid: self.kid.as_ref().map(|kid| match kid {
+                KeyId::Text(text) => KeyId::Text(Cow::Owned(text.clone().into_owned())),
+                KeyId::Impossible => KeyId::Impossible,
+            }),
+            crit: self.crit,
+            b64: self.b64,
+            zip: self.zip,
+            enc: self.enc,
+        }
+    }
+
     /// The algorithm by name.
     pub(crate) fn algorithm(&self) -> Option<&str> {
         self.alg.as_deref()

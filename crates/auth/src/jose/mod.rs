@@ -8,11 +8,13 @@ mod claims;
 mod compact;
 pub(crate) mod fuzz;
 mod header;
+mod known;
 mod scan;
 
 pub(crate) use claims::{Claims, Strings};
 pub(crate) use compact::{Compact, HEADER_BUFFER, SIGNATURE_MAX};
 pub(crate) use header::Header;
+pub(crate) use known::{KnownHeader, KnownHeaders};
 use scan::scan;
 
 #[cfg(test)]

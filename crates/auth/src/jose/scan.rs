@@ -233,13 +233,15 @@ fn digest(name: &[u8]) -> u64 {
 fn quote_or_escape(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    const QUOTES: u64 = u64::from_ne_bytes([b'"'; 8]);
+    const ESCAPES: u64 = u64::from_ne_bytes([b'\\'; 8]);
     // The lowest high bit that is set marks the first zero byte; those above it may be false alarms.
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
-        let quote = zeros(word ^ ONES * b'"' as u64);
-        let escape = zeros(word ^ ONES * b'\\' as u64);
+        let quote = zeros(word ^ QUOTES);
+        let escape = zeros(word ^ ESCAPES);
         let found = quote | escape;
         if found != 0 {
             return index * 8 + found.trailing_zeros() as usize / 8;

@@ -9,6 +9,7 @@ use portcullis_core::{Clock, ConfigError, Problems, SystemClock};
 use super::issuer::{Issuer, Source, Trusted};
 use super::{JwtVerifier, Shared};
 use crate::cache::{Fingerprinter, Negative, VerdictCache};
+use crate::jose::KnownHeaders;
 use crate::key::MaterialId;
 
 /// Builds a [`JwtVerifier`].
@@ -24,7 +25,8 @@ pub struct JwtVerifierBuilder<C: Clock = SystemClock> {
 
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_BYTES_CAP: usize = 16 * 1024;
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A little less than the deadline of the layer, so that what is known of the caller is not lost to it.
+const PATIENCE: Duration = Duration::from_millis(1_900);
 const LIFETIME: Duration = Duration::from_secs(300);
 
 // === impl JwtVerifierBuilder ===
@@ -53,7 +55,8 @@ impl<C: Clock> JwtVerifierBuilder<C> {
         self
     }
 
-    /// Bounds the time that one token may wait for its key. 2 s unless set.
+    /// Bounds the time that one token may wait for its key. 1.9 s unless set: keep it below the deadline
+    /// of the layer.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
@@ -94,6 +97,7 @@ impl<C: Clock> JwtVerifierBuilder<C> {
                 fingerprints,
                 cache,
                 negative: Negative::new(),
+                headers: KnownHeaders::new(),
                 clock: self.clock,
             }),
         })
@@ -150,7 +154,7 @@ impl<C: Clock> JwtVerifierBuilder<C> {
             problems.push("cache_lifetime", "is longer than 300 s", "lower it");
         }
         if self.patience.is_zero() {
-            problems.push("patience", "is zero", "2 s suits most");
+            problems.push("patience", "is zero", "1900 ms suits most");
         }
         problems
     }

@@ -9,7 +9,7 @@ use portcullis_core::{
 use super::issuer::{Source, Trusted};
 use super::{Shared, identity};
 use crate::cache::{Entry, Fingerprint, tail};
-use crate::jose::{Claims, Compact, HEADER_BUFFER, Header, SIGNATURE_MAX};
+use crate::jose::{Claims, Compact, HEADER_BUFFER, Header, KnownHeader, SIGNATURE_MAX};
 use crate::jwks::{Missing, Wanted};
 use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey};
 use crate::{Degrade, Gate, Outage, Presented, Reason, Verdict};
@@ -168,16 +168,24 @@ impl<C: Clock> Shared<C> {
         now: UnixTime,
         gate: &Gate<'_>,
     ) -> Result<Found, Reason> {
-        let mut buffer = [0; HEADER_BUFFER];
-        let header = compact.header(&mut buffer)?;
-        let header = Header::read(&header)?;
+        let remembered = self.headers.find(compact.header_text());
+        let (mut buffer, decoded, read);
+        let header = match remembered.as_ref().and_then(KnownHeader::get) {
+            Some(header) => header,
+            None => {
+                buffer = [0; HEADER_BUFFER];
+                decoded = compact.header(&mut buffer)?;
+                read = Header::read(&decoded)?;
+                &read
+            }
+        };
         let claims = Claims::read(payload)?;
         let mut buffer = [0; SIGNATURE_MAX];
         let signature = compact.signature(&mut buffer)?;
 
         let iss = claims.iss.as_deref().ok_or(Reason::MissingClaim)?;
         let (position, issuer) = self.issuer(iss).ok_or(Reason::Issuer)?;
-        let algorithm = issuer.policy.check(&header, &claims, now)?;
+        let algorithm = issuer.policy.check(header, &claims, now)?;
         let kid = header.key_id()?;
 
         let key = match &issuer.source {
@@ -239,6 +247,9 @@ impl<C: Clock> Shared<C> {
             }
         };
         let parts = identity::parts(&issuer.name, &issuer.policy, &claims, payload)?;
+        if remembered.is_none() {
+            self.headers.remember(compact.header_text(), header);
+        }
         let expires = issuer.policy.expires(&claims).ok_or(Reason::MissingClaim)?;
         Ok(Found::Proven(Proven {
             issuer: position,

@@ -9,13 +9,13 @@ mod policy;
 mod roles;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_core::{Clock, Secret, SystemClock};
 
 use crate::cache::{Fingerprinter, Negative, VerdictCache};
+use crate::jose::KnownHeaders;
 use crate::jwks::Missing;
 use crate::{Attempt, Gate, Presented, Verdict, Verifier};
 
@@ -66,6 +66,7 @@ struct Shared<C: Clock> {
     fingerprints: Fingerprinter,
     cache: VerdictCache,
     negative: Negative,
+    headers: KnownHeaders,
     clock: C,
 }
 
@@ -118,31 +119,29 @@ impl<C: Clock> Verifier for JwtVerifier<C> {
         }
     }
 
-    fn verify(self, token: Secret) -> impl Future<Output = Verdict> + Send + 'static {
-        async move {
-            let shared = &*self.shared;
-            let deadline = shared.clock.now() + shared.patience;
-            let request = http::Request::new(());
-            let gate = Gate::new(portcullis_core::Head::of(&request), None);
-            let mut miss: Option<Miss> = None;
-            for _ in 0..LOOKS {
-                match shared.judge(Presented::new(token.expose()), &gate) {
-                    Judged::Verdict(verdict) => return verdict,
-                    // Without a hook there is nobody who could refuse.
-                    Judged::NotAdmitted(_) => break,
-                    Judged::Miss(found) => {
-                        let missing = shared.find_missing(&found, deadline).await;
-                        let verdict = shared.missing(&found, missing);
-                        miss = Some(found);
-                        if let Some(verdict) = verdict {
-                            return verdict;
-                        }
+    async fn verify(self, token: Secret) -> Verdict {
+        let shared = &*self.shared;
+        let deadline = shared.clock.now() + shared.patience;
+        let request = http::Request::new(());
+        let gate = Gate::new(portcullis_core::Head::of(&request), None);
+        let mut miss: Option<Miss> = None;
+        for _ in 0..LOOKS {
+            match shared.judge(Presented::new(token.expose()), &gate) {
+                Judged::Verdict(verdict) => return verdict,
+                // Without a hook there is nobody who could refuse.
+                Judged::NotAdmitted(_) => break,
+                Judged::Miss(found) => {
+                    let missing = shared.find_missing(&found, deadline).await;
+                    let verdict = shared.missing(&found, missing);
+                    miss = Some(found);
+                    if let Some(verdict) = verdict {
+                        return verdict;
                     }
                 }
             }
-            // Newer sets keep arriving, and none has the key: nothing is known for certain.
-            Verdict::Indeterminate(shared.outage_of(miss.as_ref()))
         }
+        // Newer sets keep arriving, and none has the key: nothing is known for certain.
+        Verdict::Indeterminate(shared.outage_of(miss.as_ref()))
     }
 }
 

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 pub(crate) mod json;
 pub(crate) mod model;
+mod strict;
 
 /// A committed corpus, by file name. One line break at the end of a file is not part of it.
 pub(crate) fn corpus(folder: &str) -> BTreeMap<String, Vec<u8>> {

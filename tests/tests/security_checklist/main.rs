@@ -6,6 +6,7 @@
 //! that are written down in [`words`].
 
 mod answers;
+mod any_request;
 mod claims;
 mod header;
 mod issuer_keys;

@@ -21,6 +21,7 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
         json!("orders:read orders:write"),
         json!(["a", "b"]),
         json!(["a", ["b"]]),
+        json!([["b"], {"roles": "b"}]),
         json!({"roles": ["admin", 7]}),
         json!("a\u{7}b"),
         json!(""),

@@ -18,6 +18,7 @@ mod malformed;
 mod preflight;
 mod presented;
 mod published;
+mod query;
 mod signatures;
 mod stand;
 mod times;

@@ -1,6 +1,6 @@
-//! Rows 15 to 19: how a token is presented.
+//! Rows 15, 16, 18 and 19: how a token is presented.
 
-use http::{Method, Request, request};
+use http::{Request, request};
 use portcullis_auth::{Bearer, CookieToken, JwtVerifier, QueryToken, Reason};
 use portcullis_testing::forge;
 
@@ -158,57 +158,6 @@ async fn row_16_an_optional_token_may_be_missing_and_never_bad() {
             Expected::Refused(Reason::Bound),
         )
         .await;
-}
-
-#[tokio::test]
-async fn row_17_a_token_in_the_query_is_ignored_unless_it_is_asked_for() {
-    let stand = Stand::new();
-    let token = stand.token().sign(&stand.key);
-    let target = format!("/?access_token={token}");
-    let request = || get(&target).body(()).expect("a request");
-    stand.answers(request, Expected::Missing).await;
-}
-
-#[tokio::test]
-async fn row_17_where_it_is_asked_for_only_get_may_carry_it() {
-    let stand = Stand::new()
-        .with_layer(|layer| layer.with_extractor((Bearer::new(), QueryToken::new("access_token"))));
-    let token = stand.token().sign(&stand.key);
-    let target = format!("/orders?x=1&access_token={token}&y=2");
-    let with = |method: Method, target: &str| {
-        let request = get(target).method(method);
-        request.body(()).expect("a request")
-    };
-    stand.send(with(Method::GET, &target)).await.assert_passed();
-    for method in [
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::HEAD,
-        Method::OPTIONS,
-    ] {
-        let request = || with(method.clone(), &target);
-        stand.answers(request, Expected::Missing).await;
-    }
-    let bad = format!("/?access_token={}", forge::bad_signature(&token));
-    let request = || with(Method::GET, &bad);
-    stand
-        .answers(request, Expected::Refused(Reason::Signature))
-        .await;
-    // Only that name, and only as it is.
-    for other in [
-        "Access_token",
-        "access_token2",
-        "xaccess_token",
-        "access%5Ftoken",
-    ] {
-        let target = format!("/?{other}={token}");
-        stand
-            .answers(|| with(Method::GET, &target), Expected::Missing)
-            .await;
-    }
-    let empty = || with(Method::GET, "/?access_token=");
-    stand.answers(empty, Q(Reason::MalformedCredential)).await;
 }
 
 #[tokio::test]

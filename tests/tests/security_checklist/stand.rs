@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use portcullis_auth::key::{KeySpec, VerifyingKey};
 use portcullis_auth::{AuthLayer, Challenge, Issuer, JwtVerifier, Keys, Reason};
@@ -37,6 +37,8 @@ pub(crate) struct Answer {
     pub(crate) passed: bool,
     /// Whom the inner service saw.
     pub(crate) identity: Option<Identity>,
+    /// The target that it saw.
+    pub(crate) target: Option<Uri>,
 }
 
 /// What the inner service answers with.
@@ -127,6 +129,12 @@ impl Stand {
         let inner = tower::service_fn(move |request: Request<()>| {
             calls.fetch_add(1, Ordering::SeqCst);
             let mut response = Response::new(Full::from(INNER));
+            if let Some(policy) = request.headers().get("x-inner-cache-control") {
+                let headers = response.headers_mut();
+                headers.insert("cache-control", policy.clone());
+            }
+            let target = request.uri().clone();
+            response.extensions_mut().insert(target);
             if let Some(identity) = request.identity() {
                 response.extensions_mut().insert(identity.clone());
             }
@@ -140,6 +148,7 @@ impl Stand {
             body: body.collect().await.expect("a body in memory").to_bytes(),
             passed: self.calls.load(Ordering::SeqCst) > before,
             identity: parts.extensions.get().cloned(),
+            target: parts.extensions.get().cloned(),
         }
     }
 

@@ -30,6 +30,7 @@ pub fn fuzz_authorization(data: &[u8]) {
     check_bearer(&bearer, &request);
     check_removal(&bearer, &request);
     check_removal(&cookie, &request);
+    check_target(&query, &request);
     check_charset(&(bearer.clone(), (cookie.clone(), query.clone())), &request);
     let [any, ..] = verifiers();
     let layer = AuthLayer::new(any.clone());
@@ -146,6 +147,22 @@ fn check_removal(extractor: &impl TokenExtractor, request: &Request<()>) {
     *bare.headers_mut() = headers;
     let left = extractor.extract(Head::of(&bare));
     assert!(matches!(left, Extracted::Nothing), "{left:?} is left");
+}
+
+/// What was taken out of the target is not there any more, and the rest of it is.
+fn check_target(query: &QueryToken, request: &Request<()>) {
+    let was_there = matches!(query.extract(Head::of(request)), Extracted::Token(_));
+    assert_eq!(query.is_in_target(Head::of(request)), was_there);
+    let mut bare = request.clone();
+    query.remove_from_target(bare.uri_mut());
+    assert!(matches!(query.extract(Head::of(&bare)), Extracted::Nothing));
+    let (target, whole) = (bare.uri(), request.uri());
+    assert_eq!(
+        (target.authority(), target.path()),
+        (whole.authority(), whole.path())
+    );
+    let length = |uri: &Uri| uri.query().map_or(0, str::len);
+    assert!(length(target) <= length(whole));
 }
 
 /// Only a `b64token` is ever text.

@@ -1,6 +1,6 @@
 //! Where the token of a request is.
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use portcullis_core::Head;
 
 use crate::{Presented, Reason};
@@ -31,6 +31,18 @@ pub trait TokenExtractor: Send + Sync + 'static {
     /// Takes the token out of the headers, for a layer that does not hand it on.
     fn remove(&self, headers: &mut HeaderMap) {
         let _ = headers;
+    }
+
+    /// Takes the token out of the target, for a layer that does not hand it on.
+    fn remove_from_target(&self, target: &mut Uri) {
+        let _ = target;
+    }
+
+    /// Whether the token of this request is in its target. The answer then gets
+    /// `Cache-Control: private`: for a cache that is shared, the target names it (RFC 6750 section 2.3).
+    fn is_in_target(&self, head: Head<'_>) -> bool {
+        let _ = head;
+        false
     }
 }
 
@@ -66,6 +78,15 @@ impl<A: TokenExtractor, B: TokenExtractor> TokenExtractor for (A, B) {
     fn remove(&self, headers: &mut HeaderMap) {
         self.0.remove(headers);
         self.1.remove(headers);
+    }
+
+    fn remove_from_target(&self, target: &mut Uri) {
+        self.0.remove_from_target(target);
+        self.1.remove_from_target(target);
+    }
+
+    fn is_in_target(&self, head: Head<'_>) -> bool {
+        self.0.is_in_target(head) || self.1.is_in_target(head)
     }
 }
 

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue, Request, Response};
 use pin_project::pin_project;
 use portcullis_core::{Head, Observer, Protocol, Refusal, ResponseBody};
 use tower_service::Service;
@@ -27,7 +28,12 @@ pub struct ResponseFuture<S, F, R, O> {
 #[pin_project(project = StateProj)]
 enum State<S, F, R, O> {
     /// The token is good, or needs not be: the inner service works.
-    Calling(#[pin] F),
+    Calling {
+        #[pin]
+        future: F,
+        /// Whether the token was in the target, so that no shared cache may keep the answer.
+        private: bool,
+    },
     /// The answer is ours.
     Refused(Refusal, Protocol),
     /// The verdict needs I/O: the readied instance and the request wait.
@@ -55,9 +61,9 @@ pub(super) struct Pending<S, R, O> {
 // === impl ResponseFuture ===
 
 impl<S, F, R, O> ResponseFuture<S, F, R, O> {
-    pub(super) const fn calling(future: F) -> Self {
+    pub(super) const fn calling(future: F, private: bool) -> Self {
         Self {
-            state: State::Calling(future),
+            state: State::Calling { future, private },
         }
     }
 
@@ -89,10 +95,13 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Calling(future) => {
-                    return future
-                        .poll(cx)
-                        .map_ok(|response| response.map(ResponseBody::inner));
+                StateProj::Calling { future, private } => {
+                    return future.poll(cx).map_ok(|mut response| {
+                        if *private {
+                            keep_private(response.headers_mut());
+                        }
+                        response.map(ResponseBody::inner)
+                    });
                 }
                 StateProj::Refused(refusal, protocol) => {
                     return Poll::Ready(Ok(refusal.response(*protocol)));
@@ -113,8 +122,11 @@ where
                     let gate = Gate::new(Head::of(&request), settings.admission());
                     let next = match settings.conclude(&observer, &gate, verdict) {
                         Conclusion::Pass(pass) => {
-                            settings.apply(pass, &mut request);
-                            State::Calling(service.call(request))
+                            let private = settings.apply(pass, &mut request);
+                            State::Calling {
+                                future: service.call(request),
+                                private,
+                            }
                         }
                         Conclusion::Refuse(refusal) => {
                             State::Refused(refusal, Protocol::of(request.headers()))
@@ -124,6 +136,20 @@ where
                 }
             }
         }
+    }
+}
+
+/// RFC 6750 section 2.3: the answer to a request whose target holds the token is for nobody else.
+#[cold]
+fn keep_private(headers: &mut HeaderMap) {
+    let kept = |value: &HeaderValue| {
+        value.as_bytes().split(|byte| *byte == b',').any(|one| {
+            let one = one.trim_ascii();
+            one.eq_ignore_ascii_case(b"no-store") || one.eq_ignore_ascii_case(b"private")
+        })
+    };
+    if !headers.get_all(CACHE_CONTROL).iter().any(kept) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private"));
     }
 }
 

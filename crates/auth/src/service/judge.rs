@@ -110,9 +110,9 @@ impl Settings {
         }
     }
 
-    /// Does to the request what `pass` says.
+    /// Does to the request what `pass` says, and says whether its answer is private.
     #[inline]
-    pub(super) fn apply<B>(&self, pass: Pass, request: &mut Request<B>) {
+    pub(super) fn apply<B>(&self, pass: Pass, request: &mut Request<B>) -> bool {
         match pass {
             Pass::Anonymous(mark) => {
                 request.extensions_mut().insert(mark);
@@ -120,6 +120,7 @@ impl Settings {
             Pass::As(identity) => identity.attach(request.extensions_mut()),
         }
         self.pass_on(request.headers_mut());
+        self.pass_target(request)
     }
 
     fn without_token<O: Observer>(&self, observer: &O, head: Head<'_>) -> Conclusion {

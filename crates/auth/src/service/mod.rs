@@ -72,8 +72,8 @@ where
             .judge(&self.verifier, &self.observer, Head::of(&request));
         match step {
             Step::Done(Conclusion::Pass(pass)) => {
-                self.settings.apply(pass, &mut request);
-                ResponseFuture::calling(self.inner.call(request))
+                let private = self.settings.apply(pass, &mut request);
+                ResponseFuture::calling(self.inner.call(request), private)
             }
             Step::Done(Conclusion::Refuse(refusal)) => {
                 // What the readied instance reserved goes back with it: keep the clone.

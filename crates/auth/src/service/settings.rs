@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 use portcullis_core::{Admission, Head, RefusalStyle};
 
 use crate::answers::Answers;
@@ -83,6 +83,21 @@ impl Settings {
             (Extractor::Bearer(bearer), Tokens::Dropped) => bearer.remove(headers),
             (Extractor::Other(other), Tokens::Forwarded) => other.hide(headers),
             (Extractor::Other(other), Tokens::Dropped) => other.remove(headers),
+        }
+    }
+
+    /// Takes the token out of the target too, and says whether it was in there.
+    #[inline]
+    pub(super) fn pass_target<B>(&self, request: &mut Request<B>) -> bool {
+        match &self.extractor {
+            Extractor::Other(other) if request.uri().query().is_some() => {
+                let exposed = other.is_in_target(Head::of(request));
+                if let Tokens::Dropped = self.tokens {
+                    other.remove_from_target(request.uri_mut());
+                }
+                exposed
+            }
+            _ => false,
         }
     }
 

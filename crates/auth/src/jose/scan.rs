@@ -23,8 +23,8 @@ struct Scanner<'a> {
     /// The member names of every open object, innermost last.
     names: Names,
     members: usize,
-    /// For every open container, where its names begin; `None` for an array.
-    open: [Option<usize>; DEPTH_MAX],
+    /// For every open container, where its names begin; `ARRAY` for an array.
+    open: [u16; DEPTH_MAX],
     depth: usize,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Scanner<'a> {
             bytes,
             names: Names::new(),
             members: 0,
-            open: [None; DEPTH_MAX],
+            open: [ARRAY; DEPTH_MAX],
             depth: 0,
         }
     }
@@ -63,13 +63,19 @@ impl<'a> Scanner<'a> {
                     at = end;
                 }
                 b'{' | b'[' => {
-                    *self.open.get_mut(self.depth)? = (byte == b'{').then_some(self.names.len());
+                    let names = if byte == b'{' {
+                        self.names.len()
+                    } else {
+                        ARRAY
+                    };
+                    *self.open.get_mut(self.depth)? = names;
                     self.depth += 1;
                     name_next = byte == b'{';
                 }
                 b'}' | b']' => {
                     self.depth = self.depth.checked_sub(1)?;
-                    if let Some(names) = self.open[self.depth] {
+                    let names = self.open[self.depth];
+                    if names != ARRAY {
                         self.names.truncate(names);
                     }
                     name_next = false;
@@ -87,7 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn in_object(&self) -> bool {
-        self.depth > 0 && self.open[self.depth - 1].is_some()
+        self.depth > 0 && self.open[self.depth - 1] != ARRAY
     }
 
     /// Past the number at `at`. One beyond every f64 has no reading: a parser that skips the member it
@@ -157,7 +163,7 @@ impl<'a> Scanner<'a> {
             return None;
         }
         self.members += 1;
-        let first = self.open[self.depth - 1]?;
+        let first = self.open[self.depth - 1];
         if self.members > MEMBERS_MAX || !self.names.add(first, digest(&name)) {
             return None;
         }
@@ -169,10 +175,12 @@ impl<'a> Scanner<'a> {
 struct Names {
     inline: [u64; INLINE],
     spilled: Vec<u64>,
-    used: usize,
+    used: u16,
 }
 
 const INLINE: usize = 32;
+/// No names: more than there can be.
+const ARRAY: u16 = u16::MAX;
 
 // === impl Names ===
 
@@ -185,27 +193,30 @@ impl Names {
         }
     }
 
-    const fn len(&self) -> usize {
+    const fn len(&self) -> u16 {
         self.used
     }
 
-    fn truncate(&mut self, length: usize) {
+    fn truncate(&mut self, length: u16) {
         self.used = length;
-        self.spilled.truncate(length.saturating_sub(INLINE));
+        self.spilled
+            .truncate(usize::from(length).saturating_sub(INLINE));
     }
 
     /// Adds a name, unless it is there from `first` on.
-    fn add(&mut self, first: usize, digest: u64) -> bool {
-        let inline = &self.inline[first.min(INLINE)..self.used.min(INLINE)];
+    fn add(&mut self, first: u16, digest: u64) -> bool {
+        let (first, used) = (usize::from(first), usize::from(self.used));
+        let inline = &self.inline[first.min(INLINE)..used.min(INLINE)];
         let spilled = self.spilled.get(first.saturating_sub(INLINE)..);
         if inline.contains(&digest) || spilled.is_some_and(|spilled| spilled.contains(&digest)) {
             return false;
         }
-        match self.inline.get_mut(self.used) {
+        match self.inline.get_mut(used) {
             Some(free) => *free = digest,
             None => self.spilled.push(digest),
         }
-        self.used += 1;
+        // The scanner ends long before.
+        self.used = self.used.saturating_add(1);
         true
     }
 }
@@ -282,18 +293,18 @@ mod tests {
                     1 if open.len() > 1 => {
                         let first = open.pop().unwrap();
                         plain.truncate(first);
-                        names.truncate(first);
+                        names.truncate(first.try_into().unwrap());
                     }
                     _ => {
                         let first = *open.last().unwrap();
                         let fresh = !plain[first..].contains(&name);
-                        prop_assert_eq!(names.add(first, name), fresh);
+                        prop_assert_eq!(names.add(first.try_into().unwrap(), name), fresh);
                         if fresh {
                             plain.push(name);
                         }
                     }
                 }
-                prop_assert_eq!(names.len(), plain.len());
+                prop_assert_eq!(usize::from(names.len()), plain.len());
             }
         }
     }

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_core::{
-    Clock, Identity, IdentityParts, OutageCause, Provenance, Refusal, UnixTime, Work,
-};
+use portcullis_core::{Clock, Identity, OutageCause, Provenance, Refusal, UnixTime, Work};
 
 use super::issuer::{Source, Trusted};
 use super::{Shared, identity};
@@ -35,7 +33,7 @@ pub(super) struct Miss {
 /// A token whose signature is good.
 struct Proven {
     issuer: usize,
-    parts: IdentityParts,
+    identity: Identity,
     /// When it expires, leeway included.
     expires: UnixTime,
     key: Proof,
@@ -50,10 +48,6 @@ struct Proof {
 }
 
 /// What a new verification came to, if the token is not bad.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once, and a box would cost each verification"
-)]
 enum Found {
     Proven(Proven),
     Miss(Miss),
@@ -142,17 +136,16 @@ impl<C: Clock> Shared<C> {
             // What has not even the form costs less to look at again than to remember.
             Err(reason) => return invalid(reason),
         };
-        let found = compact.payload().and_then(|payload| {
-            let found = self.verify_anew(compact, &payload, known, now, gate)?;
-            Ok((found, payload))
-        });
+        let found = compact
+            .payload()
+            .and_then(|payload| self.verify_anew(compact, payload, known, now, gate));
         match found {
-            Ok((Found::Proven(proven), payload)) => {
+            Ok(Found::Proven(proven)) => {
                 let tail = tail(token.as_bytes());
-                Judged::Verdict(self.conclude(proven, payload, tail, fingerprint, now))
+                Judged::Verdict(self.conclude(proven, tail, fingerprint, now))
             }
-            Ok((Found::Miss(miss), _)) => Judged::Miss(miss),
-            Ok((Found::NotAdmitted(refusal), _)) => Judged::NotAdmitted(refusal),
+            Ok(Found::Miss(miss)) => Judged::Miss(miss),
+            Ok(Found::NotAdmitted(refusal)) => Judged::NotAdmitted(refusal),
             Err(reason) => {
                 self.negative.insert(fingerprint, reason, generation, now);
                 invalid(reason)
@@ -163,7 +156,7 @@ impl<C: Clock> Shared<C> {
     fn verify_anew(
         &self,
         compact: Compact<'_>,
-        payload: &[u8],
+        payload: Vec<u8>,
         known: Option<Entry>,
         now: UnixTime,
         gate: &Gate<'_>,
@@ -179,7 +172,7 @@ impl<C: Clock> Shared<C> {
                 &read
             }
         };
-        let claims = Claims::read(payload)?;
+        let claims = Claims::read(&payload)?;
         let mut buffer = [0; SIGNATURE_MAX];
         let signature = compact.signature(&mut buffer)?;
 
@@ -246,14 +239,17 @@ impl<C: Clock> Shared<C> {
                 }
             }
         };
-        let parts = identity::parts(&issuer.name, &issuer.policy, &claims, payload)?;
+        let mut parts = identity::parts(&issuer.name, &issuer.policy, &claims, &payload)?;
+        let expires = issuer.policy.expires(&claims).ok_or(Reason::MissingClaim)?;
         if remembered.is_none() {
             self.headers.remember(compact.header_text(), header);
         }
-        let expires = issuer.policy.expires(&claims).ok_or(Reason::MissingClaim)?;
+        // They borrow the payload, which the identity keeps.
+        drop(claims);
+        parts.payload = payload.into_boxed_slice();
         Ok(Found::Proven(Proven {
             issuer: position,
-            parts,
+            identity: Identity::new(parts, Provenance::Fresh),
             expires,
             key,
         }))
@@ -263,19 +259,16 @@ impl<C: Clock> Shared<C> {
     fn conclude(
         &self,
         proven: Proven,
-        payload: Vec<u8>,
         token_tail: [u8; 16],
         fingerprint: Fingerprint,
         now: UnixTime,
     ) -> Verdict {
         let Proven {
             issuer,
-            mut parts,
+            identity,
             expires,
             key,
         } = proven;
-        parts.payload = payload.into_boxed_slice();
-        let identity = Identity::new(parts, Provenance::Fresh);
         if let Some(overdue) = key.overdue {
             return Verdict::Indeterminate(
                 Outage::new(OutageCause::KeysStale).holding(identity, overdue),

@@ -57,6 +57,7 @@ mod reason;
 mod report;
 mod require;
 mod service;
+mod url;
 mod verdict;
 mod verifier;
 

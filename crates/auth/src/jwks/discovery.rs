@@ -2,7 +2,8 @@
 
 use portcullis_core::Problems;
 use serde::Deserialize;
-use url::Url;
+
+use crate::url::HttpUrl;
 
 use super::FetchError;
 use super::endpoint::{self, Http};
@@ -11,7 +12,7 @@ use super::endpoint::{self, Http};
 #[derive(Clone, Debug)]
 pub(super) struct Discovery {
     /// Tried in turn.
-    pub(super) candidates: [Url; 2],
+    pub(super) candidates: [HttpUrl; 2],
     /// The issuer as configured; compared byte for byte.
     issuer: Box<str>,
     /// Other names under which the metadata may know the issuer.
@@ -46,18 +47,17 @@ impl Discovery {
             return None;
         }
         // OpenID Connect Discovery section 4 and RFC 8414 section 3.1: a trailing slash goes first.
-        let path = url.path().trim_end_matches('/').to_owned();
-        let at = |path: String| {
-            let mut metadata = url.clone();
-            metadata.set_path(&path);
-            metadata
+        let path = url.path().trim_end_matches('/');
+        // Appended by the one, inserted by the other.
+        let oidc = url.with_path(&format!("{path}/.well-known/openid-configuration"));
+        let oauth = url.with_path(&format!("/.well-known/oauth-authorization-server{path}"));
+        let (Ok(oidc), Ok(oauth)) = (oidc, oauth) else {
+            // The longest URL and a bit more.
+            problems.push("issuer", "is too long", "state the URL of the keys");
+            return None;
         };
         Some(Self {
-            candidates: [
-                // Appended by the one, inserted by the other.
-                at(format!("{path}/.well-known/openid-configuration")),
-                at(format!("/.well-known/oauth-authorization-server{path}")),
-            ],
+            candidates: [oidc, oauth],
             issuer: issuer.into(),
             aliases,
             http,
@@ -65,7 +65,7 @@ impl Discovery {
     }
 
     /// The URL of the keys, from the metadata.
-    pub(super) fn jwks_uri(&self, metadata: &[u8]) -> Result<Url, FetchError> {
+    pub(super) fn jwks_uri(&self, metadata: &[u8]) -> Result<HttpUrl, FetchError> {
         let metadata: Metadata =
             serde_json::from_slice(metadata).map_err(|_| FetchError::NotJson)?;
         // RFC 8414 section 3.3: identical, so that nobody can speak for another issuer.
@@ -73,9 +73,9 @@ impl Discovery {
         if *self.issuer != *named && !self.aliases.iter().any(|alias| **alias == *named) {
             return Err(FetchError::IssuerMismatch);
         }
-        Url::parse(&metadata.jwks_uri)
+        HttpUrl::parse(&metadata.jwks_uri)
             .ok()
-            .filter(|url| endpoint::fault(url, self.http).is_none())
+            .filter(|url| endpoint::is_allowed(url, self.http))
             .ok_or(FetchError::JwksUri)
     }
 }
@@ -123,6 +123,8 @@ mod tests {
             "http://id.example",
             "https://id.example?tenant=1",
             "",
+            // No request has room for what comes behind it.
+            &format!("https://id.example/{}", "a".repeat(65_500)),
         ] {
             assert!(of(issuer).is_none(), "{issuer}");
         }
@@ -139,7 +141,7 @@ mod tests {
         assert_eq!(
             read(document("https://id.example/a", keys))
                 .unwrap()
-                .as_str(),
+                .to_string(),
             keys
         );
         for other in [
@@ -158,6 +160,8 @@ mod tests {
             "http://cdn.example/keys",
             "keys",
             "https://u@cdn.example/keys",
+            "https://cdn.example/keys#1",
+            "file:///etc/keys",
         ] {
             assert_eq!(
                 read(document("https://id.example/a", uri)),

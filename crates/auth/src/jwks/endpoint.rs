@@ -1,7 +1,8 @@
 //! Which URLs keys may come from.
 
 use portcullis_core::Problems;
-use url::{Host, Url};
+
+use crate::url::HttpUrl;
 
 /// Whether plain http is allowed off this machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,49 +12,35 @@ pub(super) enum Http {
     Anywhere,
 }
 
-/// What is wrong with a URL, and what to do about it; nothing if keys may come from it.
-pub(super) fn fault(url: &Url, http: Http) -> Option<(&'static str, &'static str)> {
-    if !url.username().is_empty() || url.password().is_some() {
-        return Some(("has user information", "leave it out: it would be logged"));
-    }
-    if url.fragment().is_some() {
-        return Some(("has a fragment", "leave it out"));
-    }
-    match url.scheme() {
-        "https" => None,
-        "http" if http == Http::Anywhere || is_loopback(url) => None,
-        "http" => Some((
-            "is http, not https",
-            "use https, or allow http by name: who can change the keys can sign tokens",
-        )),
-        _ => Some(("is neither https nor http", "use https")),
-    }
+/// Whether keys may come from a URL.
+pub(super) fn is_allowed(url: &HttpUrl, http: Http) -> bool {
+    url.is_https() || http == Http::Anywhere || url.is_loopback()
 }
 
 /// Reads a configured URL.
-pub(super) fn parse(path: &str, text: &str, http: Http, problems: &mut Problems) -> Option<Url> {
-    let Ok(url) = Url::parse(text) else {
-        problems.push(path, "is not a URL", "write it in full: https://…");
-        return None;
+pub(super) fn parse(
+    path: &str,
+    text: &str,
+    http: Http,
+    problems: &mut Problems,
+) -> Option<HttpUrl> {
+    let url = match HttpUrl::parse(text) {
+        Ok(url) => url,
+        Err(fault) => {
+            let (message, remedy) = fault.told();
+            problems.push(path, message, remedy);
+            return None;
+        }
     };
-    if let Some((message, remedy)) = fault(&url, http) {
-        problems.push(path, message, remedy);
+    if !is_allowed(&url, http) {
+        problems.push(
+            path,
+            "is http, not https",
+            "use https, or allow http by name: who can change the keys can sign tokens",
+        );
         return None;
     }
     Some(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        // RFC 6761 section 6.3.
-        Some(Host::Domain(name)) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        None => false,
-    }
 }
 
 #[cfg(test)]
@@ -69,10 +56,13 @@ mod tests {
             ("http://127.1.2.3/keys", true, true),
             ("http://[::1]/keys", true, true),
             ("http://localhost/keys", true, true),
+            ("http://LocalHost/keys", true, true),
             ("http://issuer.localhost./keys", true, true),
             ("http://id.example/keys", false, true),
             ("http://localhost.example/keys", false, true),
             ("http://127.0.0.1.example/keys", false, true),
+            ("http://127.1/keys", false, false),
+            ("http://2130706433/keys", false, false),
             ("https://me@id.example/keys", false, false),
             ("https://me:secret@id.example/keys", false, false),
             ("http://:secret@127.0.0.1/keys", false, false),
@@ -80,9 +70,12 @@ mod tests {
             ("ftp://id.example/keys", false, false),
             ("file:///etc/keys", false, false),
         ] {
-            let url = Url::parse(text).unwrap();
-            assert_eq!(fault(&url, Http::OnLoopback).is_none(), strict, "{text}");
-            assert_eq!(fault(&url, Http::Anywhere).is_none(), open, "{text}");
+            for (http, expected) in [(Http::OnLoopback, strict), (Http::Anywhere, open)] {
+                let mut problems = Problems::new();
+                let url = parse("jwks_url", text, http, &mut problems);
+                assert_eq!(url.is_some(), expected, "{text} {http:?}");
+                assert_eq!(problems.is_empty(), expected, "{text} {http:?}");
+            }
         }
     }
 

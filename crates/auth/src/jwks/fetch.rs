@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use url::Url;
 
 use crate::key::{DroppedKey, JwksOptions, VerifyingKey, parse_jwks};
+use crate::url::HttpUrl;
 
 use super::discovery::Discovery;
 use super::http_client::{Get, Got};
@@ -26,7 +26,7 @@ pub(super) struct Fetcher {
 /// Where the URL of the keys comes from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    Url(Url),
+    Url(HttpUrl),
     Discovery(Discovery),
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Memory {
 /// A URL that discovery gave.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoint {
-    pub(super) url: Url,
+    pub(super) url: HttpUrl,
     pub(super) found: Instant,
     /// Whether the last fetch failed, so that the metadata is to be read again.
     pub(super) suspect: bool,
@@ -51,7 +51,7 @@ pub(super) struct Endpoint {
 /// The entity tag of the set in use, and where it came from.
 #[derive(Clone, Debug)]
 pub(super) struct Validator {
-    pub(super) url: Url,
+    pub(super) url: HttpUrl,
     pub(super) etag: HeaderValue,
 }
 
@@ -127,7 +127,7 @@ impl Fetcher {
         memory: &mut Memory,
         now: Instant,
         revalidate: bool,
-    ) -> Result<Url, FetchError> {
+    ) -> Result<HttpUrl, FetchError> {
         let discovery = match &self.source {
             Source::Url(url) => return Ok(url.clone()),
             Source::Discovery(discovery) => discovery,
@@ -173,7 +173,11 @@ impl Fetcher {
         }
     }
 
-    async fn discover(&self, discovery: &Discovery, revalidate: bool) -> Result<Url, FetchError> {
+    async fn discover(
+        &self,
+        discovery: &Discovery,
+        revalidate: bool,
+    ) -> Result<HttpUrl, FetchError> {
         let [oidc, oauth] = &discovery.candidates;
         let first = match self.metadata(discovery, oidc, revalidate).await {
             // Not there: the other place.
@@ -192,9 +196,9 @@ impl Fetcher {
     async fn metadata(
         &self,
         discovery: &Discovery,
-        url: &Url,
+        url: &HttpUrl,
         revalidate: bool,
-    ) -> Result<Url, FetchError> {
+    ) -> Result<HttpUrl, FetchError> {
         let got = self.client.get(&self.get(url.clone(), revalidate)).await?;
         match got.status {
             StatusCode::OK => discovery.jwks_uri(&got.body),
@@ -202,7 +206,7 @@ impl Fetcher {
         }
     }
 
-    fn get(&self, url: Url, revalidate: bool) -> Get {
+    fn get(&self, url: HttpUrl, revalidate: bool) -> Get {
         let mut headers = HeaderMap::new();
         if revalidate {
             // RFC 9111 section 5.2.1.4: a cache on the way may hold the set from before the rotation.
@@ -231,8 +235,8 @@ impl Source {
     #[cfg(feature = "client")]
     pub(super) fn is_plain(&self) -> bool {
         match self {
-            Self::Url(url) => url.scheme() == "http",
-            Self::Discovery(discovery) => discovery.candidates[0].scheme() == "http",
+            Self::Url(url) => !url.is_https(),
+            Self::Discovery(discovery) => !discovery.candidates[0].is_https(),
         }
     }
 
@@ -245,7 +249,7 @@ impl Source {
     }
 }
 
-fn validator_of(url: Url, got: &Got) -> Option<Validator> {
+fn validator_of(url: HttpUrl, got: &Got) -> Option<Validator> {
     got.headers
         .get(ETAG)
         .filter(|etag| etag.len() <= MAX_ETAG)

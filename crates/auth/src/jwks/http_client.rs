@@ -11,7 +11,8 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
-use url::Url;
+
+use crate::url::HttpUrl;
 
 use super::FetchError;
 
@@ -55,7 +56,7 @@ pub(crate) type Classify = fn(&(dyn Error + 'static)) -> FetchError;
 /// A request for a small JSON document.
 #[derive(Clone, Debug)]
 pub(super) struct Get {
-    pub(super) url: Url,
+    pub(super) url: HttpUrl,
     pub(super) headers: HeaderMap,
     /// The largest body read.
     pub(super) max_bytes: usize,
@@ -120,13 +121,11 @@ impl HttpClient {
 
     async fn send(
         &self,
-        url: &Url,
+        url: &HttpUrl,
         get: &Get,
     ) -> Result<Response<UnsyncBoxBody<Bytes, BoxError>>, FetchError> {
-        let mut request = Request::get(url.as_str())
-            .body(Bytes::new())
-            // A `Url` of http or https is a `Uri`, but for those beyond the length of one.
-            .map_err(|_| FetchError::Connect)?;
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = url.uri().clone();
         *request.headers_mut() = get.headers.clone();
         request
             .headers_mut()
@@ -136,7 +135,7 @@ impl HttpClient {
             // The only place where the error of a service is shown, and it can quote no response.
             tracing::debug!(
                 target: "portcullis::jwks",
-                host = url.host_str(),
+                host = url.uri().host(),
                 error = kind.as_str(),
                 cause = ?chain(&*error),
                 "request failed"
@@ -153,14 +152,12 @@ impl fmt::Debug for HttpClient {
 }
 
 /// Where a redirect leads, if that is the same scheme, host and port.
-fn redirected(from: &Url, headers: &HeaderMap) -> Result<Url, FetchError> {
+fn redirected(from: &HttpUrl, headers: &HeaderMap) -> Result<HttpUrl, FetchError> {
     headers
         .get(LOCATION)
         .and_then(|location| location.to_str().ok())
         .and_then(|location| from.join(location).ok())
-        .filter(|to| {
-            to.origin() == from.origin() && to.username().is_empty() && to.password().is_none()
-        })
+        .filter(|to| to.is_same_origin(from))
         .ok_or(FetchError::Redirect)
 }
 

@@ -34,10 +34,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> 
 
 fn get(path: &str) -> Get {
     Get {
-        url: Url::parse("https://id.example/")
-            .unwrap()
-            .join(path)
-            .unwrap(),
+        url: HttpUrl::parse(&format!("https://id.example/{path}")).unwrap(),
         headers: HeaderMap::new(),
         max_bytes: 10,
     }
@@ -61,12 +58,14 @@ async fn a_redirect_stays_on_scheme_host_and_port() {
     let (client, asked) = client(|path| match path {
         "/end" => answer(200, &[], "{}"),
         "/relative" => answer(302, &[("location", "end")], ""),
-        "/absolute" => answer(308, &[("location", "https://id.example:443/end")], ""),
+        "/absolute" => answer(308, &[("location", "https://ID.example:443/end")], ""),
         "/host" => answer(302, &[("location", "https://evil.example/end")], ""),
         "/port" => answer(302, &[("location", "https://id.example:8443/end")], ""),
         "/scheme" => answer(302, &[("location", "http://id.example/end")], ""),
         "/user" => answer(302, &[("location", "https://me:secret@id.example/end")], ""),
         "/protocol-relative" => answer(302, &[("location", "//evil.example/end")], ""),
+        "/fragment" => answer(302, &[("location", "/end#1")], ""),
+        "/broken" => answer(302, &[("location", "/a b")], ""),
         "/none" => answer(302, &[], ""),
         "/circle" => answer(302, &[("location", "/circle")], ""),
         "/three" => answer(301, &[("location", "/two")], ""),
@@ -84,6 +83,8 @@ async fn a_redirect_stays_on_scheme_host_and_port() {
         "scheme",
         "user",
         "protocol-relative",
+        "fragment",
+        "broken",
         "none",
         "circle",
     ] {

@@ -10,9 +10,9 @@ use http::HeaderValue;
 use portcullis_core::UnixTime;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use url::Url;
 
 use crate::key::{JwksOptions, parse_jwks};
+use crate::url::HttpUrl;
 
 use super::KeySet;
 use super::fetch::{Memory, Validator};
@@ -138,7 +138,7 @@ impl Store {
                 endpoint: None,
                 validator: form.validator.and_then(|tag| {
                     Some(Validator {
-                        url: Url::parse(&tag.url).ok()?,
+                        url: HttpUrl::parse(&tag.url).ok()?,
                         etag: HeaderValue::from_str(&tag.etag).ok()?,
                     })
                 }),

@@ -34,7 +34,7 @@ fn unsaved(key: &SigningKey) -> Unsaved {
         memory: Memory {
             endpoint: None,
             validator: Some(Validator {
-                url: Url::parse("https://id.example/jwks").unwrap(),
+                url: HttpUrl::parse("https://id.example/jwks").unwrap(),
                 etag: HeaderValue::from_static("\"v1\""),
             }),
         },

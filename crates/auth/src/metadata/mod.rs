@@ -14,7 +14,8 @@ use http_body_util::Full;
 use portcullis_core::{ConfigError, Problems};
 use serde::Serialize;
 use tower_service::Service;
-use url::{Host, Url};
+
+use crate::url::{HttpUrl, UrlFault, is_uri_text};
 
 /// The metadata document of a protected resource, as a service: answers GET and HEAD, on any path and
 /// with any request body.
@@ -80,11 +81,12 @@ impl ResourceMetadata {
     pub fn new(resource: &str) -> Result<Self, ConfigError> {
         let url = absolute("resource", resource)?;
         // The resource is compared byte by byte (RFC 9728 section 3.3): two spellings are two resources.
-        if url.as_str() != resource && url.as_str().strip_suffix('/') != Some(resource) {
+        let normal = url.to_string();
+        if normal != resource && normal.strip_suffix('/') != Some(resource) {
             return Err(ConfigError::new(
                 "resource",
                 "is not in its normal form",
-                format!("write {url}"),
+                format!("write {normal}"),
             ));
         }
         let path = match url.path() {
@@ -152,10 +154,13 @@ impl ResourceMetadata {
     /// Says where developers find the documentation.
     ///
     /// # Errors
-    /// If it is not an absolute URL.
+    /// If it is not an `https` or `http` URL. It may have a fragment.
     pub fn with_documentation(mut self, url: &str) -> Result<Self, ConfigError> {
-        if Url::parse(url).is_err() {
-            return Err(not_absolute("resource_documentation"));
+        let (page, fragment) = url.split_once('#').unwrap_or((url, ""));
+        let field = "resource_documentation";
+        HttpUrl::parse(page).map_err(|fault| wrong(field, fault))?;
+        if fragment.contains('#') || !is_uri_text(fragment) {
+            return Err(wrong(field, UrlFault::Form));
         }
         self.document.resource_documentation = Some(url.into());
         Ok(self.prepare())
@@ -241,36 +246,24 @@ impl fmt::Debug for ResourceMetadata {
     }
 }
 
-fn not_absolute(field: &str) -> ConfigError {
-    ConfigError::new(
-        field,
-        "is not an absolute URL",
-        "write it in full, such as https://api.example.com",
-    )
+fn wrong(field: &str, fault: UrlFault) -> ConfigError {
+    let (message, remedy) = fault.told();
+    ConfigError::new(field, message, remedy)
 }
 
 /// Reads a URL that a client may trust: RFC 9728 section 1.2, RFC 8414 section 2.
-fn absolute(field: &str, text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).map_err(|_| not_absolute(field))?;
+fn absolute(field: &str, text: &str) -> Result<HttpUrl, ConfigError> {
+    let url = HttpUrl::parse(text).map_err(|fault| wrong(field, fault))?;
     let mut problems = Problems::new();
-    let local = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && local) {
+    if !url.is_https() && !url.is_loopback() {
         problems.push(
             field,
             "is not https",
             "use https, as clients see it from outside",
         );
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        problems.push(field, "has user information", "leave it out: it is public");
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        problems.push(field, "has a query or a fragment", "leave it out");
+    if url.query().is_some() {
+        problems.push(field, "has a query", "leave it out");
     }
     problems.into_result(url)
 }

@@ -111,7 +111,16 @@ fn what_a_client_could_not_trust_is_a_configuration_error() {
             "{bad}"
         );
     }
-    assert!(good.clone().with_documentation("docs").is_err());
+    for bad in [
+        "docs",
+        "mailto:me@example.com",
+        "https://me:secret@docs.example.com",
+        "https://docs.example.com/#a#b",
+        "https://docs.example.com/#a b",
+    ] {
+        let error = good.clone().with_documentation(bad).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
     let error = good.with_scopes(["a b", "c", ""]).unwrap_err();
     let paths: Vec<_> = error.problems().map(|one| one.path.as_str()).collect();
     assert_eq!(paths, ["scopes_supported[0]", "scopes_supported[2]"]);

@@ -168,7 +168,8 @@ impl<C: Clock> Attempt<C> {
                 let after = RefreshAhead::new().after(good.soft_age, &mut fastrand::Rng::new());
                 // An attempt may outlast a short soft age; never fetch in a circle.
                 let next = (self.began.moment.at + after).max(now + shared.times.retry_first);
-                state.ledger.succeeded(self.began, next);
+                let kids = good.set.keys().iter().filter_map(|key| key.kid());
+                state.ledger.succeeded(self.began, next, kids);
                 next
             }
             Err(error) => {

@@ -198,7 +198,15 @@ impl Ledger {
     }
 
     /// Notes that a fetch ended well, and when the next one is scheduled.
-    pub(super) fn succeeded(&mut self, began: Began, next: Instant) {
+    pub(super) fn succeeded<'k>(
+        &mut self,
+        began: Began,
+        next: Instant,
+        kids: impl IntoIterator<Item = &'k str>,
+    ) {
+        for kid in kids {
+            self.seen.forget(kid);
+        }
         self.ended(began);
         self.good = Some(began);
         self.failing = false;

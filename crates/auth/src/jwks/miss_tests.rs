@@ -50,7 +50,7 @@ impl Rig {
 
     fn succeed(&mut self, began: Began) {
         let next = self.at(1_000_000);
-        self.ledger.succeeded(began, next);
+        self.ledger.succeeded(began, next, []);
     }
 
     fn fail(&mut self, began: Began, next: u64) {
@@ -131,6 +131,20 @@ fn a_fetch_is_evidence_for_an_id_seen_before_it_and_a_token_issued_before_it() {
     }
 }
 
+/// The first token of a cold start, or of a rotation, comes before its key is known here.
+#[test]
+fn that_a_key_was_unknown_once_says_nothing_when_it_is_withdrawn() {
+    let mut rig = Rig::fetched(0);
+    rig.ask(5, "key", Some(5));
+    let brought = rig.begin(6, true);
+    rig.ledger.succeeded(brought, rig.at(1_000_000), ["key"]);
+    // A later set lacks it: perhaps that of a replica which lags behind.
+    rig.fetch(100);
+    assert_eq!(rig.ask(101, "key", Some(5)), FETCH);
+    rig.fetch(101);
+    assert_eq!(rig.ask(102, "key", Some(5)), Decision::Absent);
+}
+
 /// Somebody sends the id of the next key before there is one.
 #[test]
 fn an_id_sent_ahead_of_its_key_does_not_condemn_the_first_good_token() {
@@ -189,12 +203,12 @@ fn a_spent_budget_waits_for_what_comes_first() {
     let mut rig = Rig::fetched(0);
     for _ in 0..2 {
         let began = rig.begin(1, true);
-        rig.ledger.succeeded(began, rig.at(10));
+        rig.ledger.succeeded(began, rig.at(10), []);
     }
     let schedule = Decision::Unavailable(secs(8));
     assert_eq!(rig.ask(2, "a", None), schedule, "the scheduled fetch");
     let began = rig.begin(1, false);
-    rig.ledger.succeeded(began, rig.at(100));
+    rig.ledger.succeeded(began, rig.at(100), []);
     let budget = Decision::Unavailable(secs(29));
     assert_eq!(rig.ask(2, "a", None), budget, "the budget");
     let free = Decision::Fetch { charged: false };

@@ -36,7 +36,7 @@ impl Seen {
 
     /// When `kid` was seen first: `now`, if this is the first time. No id is an id, too.
     pub(super) fn first(&mut self, kid: Option<&str>, now: u64) -> u64 {
-        let digest = [self.keys[0].hash_one(kid), self.keys[1].hash_one(kid)];
+        let digest = self.digest(kid);
         if let Some(first) = self.first.get(&digest) {
             return *first;
         }
@@ -49,6 +49,19 @@ impl Seen {
         self.order.push_back(digest);
         now
     }
+
+    /// Forgets an id that is known now. Should its key go away, that it was unknown once says nothing:
+    /// it is as unseen as any other.
+    pub(super) fn forget(&mut self, kid: &str) {
+        let digest = self.digest(Some(kid));
+        if self.first.remove(&digest).is_some() {
+            self.order.retain(|other| *other != digest);
+        }
+    }
+
+    fn digest(&self, kid: Option<&str>) -> Digest {
+        [self.keys[0].hash_one(kid), self.keys[1].hash_one(kid)]
+    }
 }
 
 #[cfg(test)]
@@ -56,6 +69,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn an_id_that_became_known_is_unseen_again() {
+        let mut seen = Seen::new();
+        seen.first(Some("a"), 1);
+        seen.first(Some("b"), 2);
+        seen.forget("a");
+        seen.forget("never seen");
+        assert_eq!(seen.order.len(), 1);
+        assert_eq!(seen.first(Some("a"), 3), 3);
+        assert_eq!(seen.first(Some("b"), 3), 2);
+    }
 
     #[test]
     fn the_first_time_stays() {

@@ -20,7 +20,7 @@ pub(crate) fn check(workspace: &Workspace, packages: &[&Package]) -> Result<Ende
     let mut failed = Vec::new();
     let mut ran = 0;
     for package in packages {
-        for choice in choices(&package.features) {
+        for choice in choices(&package.features, &package.needs_one_of) {
             let mut clippy = process::cargo(&workspace.root);
             clippy
                 .args(["clippy", "--quiet", "--package", &package.name])
@@ -44,53 +44,55 @@ pub(crate) fn check(workspace: &Workspace, packages: &[&Package]) -> Result<Ende
     ))
 }
 
-/// The default features, none, and each one alone; two choices that switch on the same are one.
-fn choices(features: &BTreeMap<String, Vec<String>>) -> Vec<Choice> {
-    let none = || Choice {
-        label: "no features".to_owned(),
-        args: vec!["--no-default-features".to_owned()],
-    };
+/// The default features, none, and each one alone; two choices that switch on the same are one. Where one of several
+/// features is needed to build at all, there is no choice of none, and the others stand beside the first of those.
+fn choices(features: &BTreeMap<String, Vec<String>>, needs_one_of: &[String]) -> Vec<Choice> {
     let default = Choice {
         label: "its default features".to_owned(),
         args: vec![],
     };
-    let single = features
-        .keys()
-        .filter(|name| *name != "default")
-        .map(|name| {
-            let args = vec![
-                "--no-default-features".to_owned(),
-                "--features".to_owned(),
-                name.clone(),
-            ];
-            (
-                name.as_str(),
-                Choice {
-                    label: format!("the feature `{name}` alone"),
-                    args,
-                },
-            )
-        });
+    let none = Choice {
+        label: "no features".to_owned(),
+        args: vec!["--no-default-features".to_owned()],
+    };
+    let single = features.keys().filter(|name| *name != "default");
+    let single = single.map(|name| {
+        let mut on = closure([name.as_str()], features);
+        let lacking = !needs_one_of.iter().any(|need| on.contains(need.as_str()));
+        let need = needs_one_of.first().filter(|_| lacking);
+        let (label, list) = match need {
+            Some(need) => (
+                format!("the feature `{name}` beside `{need}`"),
+                format!("{name},{need}"),
+            ),
+            None => (format!("the feature `{name}` alone"), name.clone()),
+        };
+        on.extend(closure(need.map(String::as_str), features));
+        let args = ["--no-default-features", "--features", &list];
+        let args = args.map(str::to_owned).to_vec();
+        (on, Choice { label, args })
+    });
     let mut seen = BTreeSet::new();
-    std::iter::once(("default", default))
-        .chain(std::iter::once(("", none())))
+    std::iter::once((closure(["default"], features), default))
+        .chain(needs_one_of.is_empty().then_some((BTreeSet::new(), none)))
         .chain(single)
-        .filter(|(name, _)| seen.insert(closure(name, features)))
-        .map(|(_, choice)| choice)
+        .filter_map(|(on, choice)| seen.insert(on).then_some(choice))
         .collect()
 }
 
-/// All that one feature switches on. The name `default` stands for its content: it changes nothing by itself.
-fn closure<'a>(name: &'a str, features: &'a BTreeMap<String, Vec<String>>) -> BTreeSet<&'a str> {
+/// All that some features switch on. The name `default` stands for its content: it changes nothing by itself.
+fn closure<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    features: &'a BTreeMap<String, Vec<String>>,
+) -> BTreeSet<&'a str> {
     let mut on = BTreeSet::new();
-    let mut left = vec![name];
+    let mut left: Vec<_> = names.into_iter().collect();
     while let Some(name) = left.pop() {
         if on.insert(name) {
             left.extend(features.get(name).into_iter().flatten().map(String::as_str));
         }
     }
     on.remove("default");
-    on.remove("");
     on
 }
 
@@ -99,12 +101,17 @@ mod tests {
     use super::*;
 
     fn labels(features: &[(&str, &[&str])]) -> Vec<String> {
-        let owned = |enables: &[&str]| enables.iter().map(|&name| name.to_owned()).collect();
+        labels_needing(features, &[])
+    }
+
+    fn labels_needing(features: &[(&str, &[&str])], needs_one_of: &[&str]) -> Vec<String> {
+        let owned =
+            |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
         let features = features
             .iter()
             .map(|&(name, enables)| (name.to_owned(), owned(enables)))
             .collect();
-        choices(&features)
+        choices(&features, &owned(needs_one_of))
             .into_iter()
             .map(|choice| choice.label)
             .collect()
@@ -142,6 +149,25 @@ mod tests {
         assert_eq!(
             labels(&[("a", &["b"]), ("b", &["a"])]),
             ["its default features", "the feature `a` alone"]
+        );
+    }
+    #[test]
+    fn what_needs_one_of_several_features_always_has_one() {
+        let features: &[(&str, &[&str])] = &[
+            ("default", &["fast"]),
+            ("fast", &["dep:c"]),
+            ("slow", &["dep:rust"]),
+            ("extra", &["dep:x"]),
+            ("bundle", &["extra", "slow"]),
+        ];
+        assert_eq!(
+            labels_needing(features, &["fast", "slow"]),
+            [
+                "its default features",
+                "the feature `bundle` alone",
+                "the feature `extra` beside `fast`",
+                "the feature `slow` alone",
+            ]
         );
     }
 }

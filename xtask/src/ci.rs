@@ -3,10 +3,12 @@
 use crate::process;
 use crate::steps::{Ended, Steps};
 use crate::workspace::{Package, Workspace};
-use crate::{alone, budgets, deny, house, loom};
+use crate::{alone, backends, budgets, deny, house, loom};
 
 /// The steps by name, in the order they run: what fails fast comes first.
-pub(crate) const STEPS: [&str; 7] = ["lock", "house", "budgets", "deny", "docs", "alone", "loom"];
+pub(crate) const STEPS: [&str; 8] = [
+    "lock", "house", "budgets", "deny", "docs", "alone", "backends", "loom",
+];
 
 /// Runs the named steps, all of them when none is named, even after one failed.
 pub(crate) fn run(only: &[String], wanted: &[String]) -> Result<(), String> {
@@ -29,6 +31,7 @@ fn step(name: &str, workspace: &Workspace, packages: &[&Package]) -> Result<Ende
         "deny" => deny::check(workspace),
         "docs" => docs(workspace, packages),
         "alone" => alone::check(workspace, packages),
+        "backends" => backends::check(workspace, packages),
         "loom" => loom::check(workspace, packages),
         stray => Err(format!("`{stray}` is named among the steps and is none")),
     }

@@ -9,10 +9,11 @@
 //! | `workspace` | the members, from `cargo metadata` |
 //! | `needs`, `packages` | what tests need beyond Rust, and how each package manager installs it |
 //! | `test`, `ci`, `bench` | the commands |
-//! | `alone`, `budgets`, `tree`, `deny`, `house`, `loom` | the steps of `ci`, a file each |
+//! | `alone`, `backends`, `budgets`, `tree`, `deny`, `house`, `loom` | the steps of `ci`, a file each |
 
 mod alone;
 mod args;
+mod backends;
 mod bench;
 mod budgets;
 mod ci;

@@ -33,7 +33,8 @@ pub(crate) fn run(only: &[String]) -> Result<(), String> {
     });
     steps.step("tests", || {
         let (runner, words) = runner();
-        counted(runner, &mut cargo(words, scope()), &mut tally)
+        let mut tests = cargo(words, scope());
+        counted(runner, tests.arg("--all-features"), &mut tally)
     });
     steps.step("doc tests", || {
         // Cargo refuses `--doc` where the only package named has no library.
@@ -72,24 +73,15 @@ fn scope(packages: &[&Package], all: bool, flag: &str) -> Vec<String> {
 }
 
 /// nextest where it is installed (a process for each test, and a deadline), else what comes with Rust.
-fn runner() -> (Runner, &'static [&'static str]) {
+pub(crate) fn runner() -> (Runner, &'static [&'static str]) {
     if process::succeeds("cargo", &["nextest", "--version"]) {
         (
             Runner::Nextest,
-            &[
-                "nextest",
-                "run",
-                "--no-fail-fast",
-                "--no-tests=pass",
-                "--all-features",
-            ],
+            &["nextest", "run", "--no-fail-fast", "--no-tests=pass"],
         )
     } else {
         // `--tests` is every target that has tests; doc tests are a step of their own.
-        (
-            Runner::Libtest,
-            &["test", "--tests", "--no-fail-fast", "--all-features"],
-        )
+        (Runner::Libtest, &["test", "--tests", "--no-fail-fast"])
     }
 }
 

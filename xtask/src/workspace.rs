@@ -25,6 +25,8 @@ pub(crate) struct Package {
     /// The folder of its manifest.
     pub(crate) folder: PathBuf,
     pub(crate) features: BTreeMap<String, Vec<String>>,
+    /// Features of which it needs one to build: `needs-one-of` in `[package.metadata.portcullis]`.
+    pub(crate) needs_one_of: Vec<String>,
     /// Whether it may be published; what may not is the project's own (tests, commands).
     pub(crate) public: bool,
     pub(crate) has_library: bool,
@@ -115,6 +117,7 @@ impl Package {
             features: features
                 .map(|(name, enables)| (name.clone(), strings(enables)))
                 .collect(),
+            needs_one_of: strings(&package["metadata"]["portcullis"]["needs-one-of"]),
             // `publish` is null for every registry, else the list of those allowed.
             public: package["publish"]
                 .as_array()
@@ -158,6 +161,7 @@ mod tests {
              "targets": [{"name": "xtask", "kind": ["bin"]}]},
             {"name": "portcullis-core", "manifest_path": "/w/crates/core/Cargo.toml", "publish": null,
              "features": {"default": ["json"], "json": ["dep:serde_json"]},
+             "metadata": {"portcullis": {"needs-one-of": ["json", "toml"]}},
              "targets": [{"name": "portcullis_core", "kind": ["lib"]}, {"name": "loom", "kind": ["test"]}]}
         ]
     }"#;
@@ -178,6 +182,8 @@ mod tests {
         );
         assert!(core.public && core.has_library && core.binaries.is_empty());
         assert_eq!(core.features["default"], ["json"]);
+        assert_eq!(core.needs_one_of, ["json", "toml"]);
+        assert!(xtask.needs_one_of.is_empty());
         assert!(!xtask.public && !xtask.has_library);
         assert_eq!(xtask.binaries, ["xtask"]);
     }

@@ -213,6 +213,25 @@ fn a_token_judged_bad_a_moment_ago_is_not_checked_again_until_ten_seconds_later(
     assert_eq!(work.count(), 1, "forgotten");
 }
 
+#[test]
+fn a_client_list_alone_refuses_what_only_an_id_token_has() {
+    let (clock, key) = (TestClock::new(), SigningKey::es256());
+    let by_client = Issuer::new(ISSUER, fixed(&[&key])).clients(["web"]);
+    let verifier = verifier(&clock, by_client);
+    let token = || token(&clock).client("web").typ("JWT");
+    valid(verifier.explain(&token().sign(&key)));
+    for claim in ["at_hash", "c_hash"] {
+        let id_token = token().claim(claim, "x").sign(&key);
+        assert_eq!(
+            invalid(verifier.explain(&id_token)),
+            Reason::TokenType,
+            "{claim}"
+        );
+    }
+    let stranger = token().client("other").sign(&key);
+    assert_eq!(invalid(verifier.explain(&stranger)), Reason::Client);
+}
+
 #[derive(Default)]
 struct CountWork(std::sync::atomic::AtomicUsize);
 

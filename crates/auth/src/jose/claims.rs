@@ -52,6 +52,10 @@ pub(crate) struct Claims<'a> {
     pub(crate) auth_time: Option<NumericDate>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) cnf: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) at_hash: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) c_hash: bool,
 }
 
 /// A NumericDate (RFC 7519 section 2): seconds since the epoch, a fraction allowed.
@@ -79,6 +83,11 @@ impl<'a> Claims<'a> {
             serde_json::error::Category::Data => Reason::MalformedClaim,
             _ => Reason::Malformed,
         })
+    }
+
+    /// Whether the token has a claim that only ID tokens have (OpenID Connect Core 3.1.3.6, 3.3.2.11).
+    pub(crate) fn is_id_token(&self) -> bool {
+        self.at_hash || self.c_hash
     }
 
     /// The client, by whichever name the provider gives it.

@@ -176,7 +176,10 @@ impl<C: Clock> Issuer<C> {
 
     /// Accepts only tokens issued to one of these clients (`client_id`, `azp`, `appid` or `cid`).
     ///
-    /// For providers whose access tokens have no `aud`, this stands in for the audience.
+    /// For providers whose access tokens have no `aud`, this stands in for the audience. Where nothing
+    /// else tells an access token from an ID token, those with `at_hash` or `c_hash` are refused; an ID
+    /// token without either passes, so add [`scope_required`](Self::scope_required) if the provider
+    /// grants scopes.
     #[must_use]
     pub fn clients<T: Into<Box<str>>>(mut self, clients: impl IntoIterator<Item = T>) -> Self {
         self.policy.clients = clients.into_iter().map(Into::into).collect();

@@ -57,6 +57,12 @@ enum Found {
 /// `{"alg":"HS256"}` in base64url, two dots, and the shortest signature, of HS256.
 const SHORTEST: usize = 20 + 2 + 43;
 
+/// Whether the header can be a JSON object: by its first letter in base64url, which stands for `{` or
+/// for white space.
+fn may_be_object(token: &[u8]) -> bool {
+    matches!(token.first(), Some(b'e' | b'I' | b'C' | b'D'))
+}
+
 impl<C: Clock> Shared<C> {
     /// Looks at a token.
     #[inline]
@@ -65,8 +71,8 @@ impl<C: Clock> Shared<C> {
         if bytes.len() > self.max_bytes {
             return invalid(Reason::TooLarge);
         }
-        if bytes.len() < SHORTEST {
-            // No signed token is as short, and its form costs less to see than a lookup.
+        if bytes.len() < SHORTEST || !may_be_object(bytes) {
+            // No signed token is like this, and its form costs less to see than a lookup.
             return invalid(
                 token
                     .text()
@@ -377,4 +383,26 @@ fn held(entry: Entry, now: UnixTime) -> Option<(Identity, Duration)> {
 
 fn invalid(reason: Reason) -> Judged {
     Judged::Verdict(Verdict::Invalid(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    #[test]
+    fn a_header_that_is_an_object_is_never_passed_over() {
+        for first in *b"{ \t\n\r" {
+            for second in 0..=u8::MAX {
+                let text = URL_SAFE_NO_PAD.encode([first, second, b'}']);
+                assert!(may_be_object(text.as_bytes()), "{text}");
+            }
+        }
+        for other in *b"[1tfn" {
+            let text = URL_SAFE_NO_PAD.encode([other, b'x', b'x']);
+            assert!(!may_be_object(text.as_bytes()), "{text}");
+        }
+    }
 }

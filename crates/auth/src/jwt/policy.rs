@@ -143,6 +143,8 @@ impl Policy {
                     Err(Reason::MissingClaim)
                 }
             }
+            // The client list alone does not tell them apart.
+            None if claims.is_id_token() => Err(Reason::TokenType),
             _ if typ.is_none() || is("JWT") || is("at+jwt") => Ok(()),
             _ => Err(Reason::TokenType),
         }

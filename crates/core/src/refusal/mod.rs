@@ -11,6 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::ResponseBody;
 
+mod intern;
 mod kind;
 mod protocol;
 mod style;
@@ -22,7 +23,7 @@ pub use style::{Problem, RefusalStyle};
 /// One refused request: what is wrong, what the caller may do about it, and how each protocol says so.
 ///
 /// Prepared once and answered many times: cloning is one `Arc`, an answer costs the clone of a small
-/// header map. Rendered for the protocol that the request speaks:
+/// header map. The texts are kept for as long as the process runs, so do not make them from input. Rendered for the protocol that the request speaks:
 ///
 /// | | HTTP | gRPC, gRPC-Web |
 /// |---|---|---|
@@ -204,6 +205,7 @@ impl<'a> RefusalBuilder<'a> {
             reason: self.reason,
         };
         let (content_type, body) = style::render(&problem, self.style);
+        let (content_type, body) = (intern::value(content_type), intern::body(body));
 
         let mut http = parts(status);
         http.headers.insert(CONTENT_TYPE, content_type);
@@ -215,9 +217,10 @@ impl<'a> RefusalBuilder<'a> {
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         grpc.headers
             .insert(GRPC_STATUS, HeaderValue::from(self.kind.grpc_code()));
-        grpc.headers.insert(GRPC_MESSAGE, grpc_message(&problem));
+        grpc.headers
+            .insert(GRPC_MESSAGE, intern::value(grpc_message(&problem)));
         if self.kind.may_challenge() {
-            for challenge in self.challenges {
+            for challenge in self.challenges.into_iter().map(intern::value) {
                 http.headers.append(WWW_AUTHENTICATE, challenge.clone());
                 grpc.headers.append(WWW_AUTHENTICATE, challenge);
             }

@@ -8,7 +8,8 @@ use crate::workspace::{Package, Workspace};
 #[derive(Debug, Clone, Copy)]
 struct Budget {
     package: &'static str,
-    /// The number of different packages in its default build on Linux, build-time ones (proc macros) included.
+    /// The number of different packages in its default build on Linux, build-time ones (proc macros) included: what it
+    /// had when this was set, and one in twenty more.
     most: usize,
     /// What must not be in its tree, with any feature, for any target.
     never: &'static [&'static str],
@@ -31,17 +32,17 @@ const RUSTLS_ONLY: &[&str] = &["openssl", "openssl-sys", "native-tls"];
 const BUDGETS: &[Budget] = &[
     Budget {
         package: "portcullis",
-        most: 115,
+        most: 75,
         never: RUSTLS_ONLY,
     },
     Budget {
         package: "portcullis-auth",
-        most: 110,
+        most: 74,
         never: LAYER,
     },
     Budget {
         package: "portcullis-core",
-        most: 25,
+        most: 27,
         never: LAYER,
     },
     Budget {
@@ -51,12 +52,12 @@ const BUDGETS: &[Budget] = &[
     },
     Budget {
         package: "portcullis-single-flight",
-        most: 20,
+        most: 4,
         never: LAYER,
     },
     Budget {
         package: "portcullis-testing",
-        most: 45,
+        most: 78,
         never: RUSTLS_ONLY,
     },
 ];

@@ -7,7 +7,7 @@ Usage: cargo xtask COMMAND
   test [-p CRATE]...            install what tests need, then format check, clippy, tests, doc tests;
                                 the last line says how many ran
   ci [-p CRATE]... [STEP]...    what the project asks of a change beyond its tests; steps:
-                                lock, house, budgets, deny, docs, alone, backends, loom
+                                lock, house, budgets, deny, docs, benches, alone, backends, loom
                                 (all, when none is named)
   bench [NAME [ARGS]...]        run a benchmark, or list them
   help                          this text

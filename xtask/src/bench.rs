@@ -1,7 +1,9 @@
-//! `cargo xtask bench NAME`: a benchmark from `benches/`, which is a workspace of its own.
+//! `cargo xtask bench NAME`: a benchmark from `benches/`, which is a workspace of its own; and the step of `ci` that
+//! keeps it in order.
 
 use crate::process;
-use crate::workspace::Workspace;
+use crate::steps::Ended;
+use crate::workspace::{Package, Workspace};
 
 /// Runs a benchmark with its arguments; lists them all when none is named.
 pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<(), String> {
@@ -51,4 +53,28 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<(), String> {
             listed().trim_end()
         )),
     }
+}
+
+/// Checks format, lock and lints. No other step sees what is outside of the workspace, and an API that is measured
+/// there changes before somebody measures again. Lints rather than the lock alone, for nothing is optimised: a minute
+/// from nothing, most of it for the peers.
+pub(crate) fn check(workspace: &Workspace, packages: &[&Package]) -> Result<Ended, String> {
+    if packages.len() < workspace.packages.len() {
+        return Ok(Ended::Skipped("part of no crate".to_owned()));
+    }
+    let cargo = |words: &[&str]| {
+        let mut command = process::cargo(&workspace.root.join("benches"));
+        command.args(words);
+        command
+    };
+    process::run(&mut cargo(&["fmt", "--check"]))?;
+    process::run(&mut cargo(&[
+        "clippy",
+        "--locked",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    Ok(Ended::Ok)
 }

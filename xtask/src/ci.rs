@@ -3,11 +3,11 @@
 use crate::process;
 use crate::steps::{Ended, Steps};
 use crate::workspace::{Package, Workspace};
-use crate::{alone, backends, budgets, deny, house, loom};
+use crate::{alone, backends, bench, budgets, deny, house, loom};
 
 /// The steps by name, in the order they run: what fails fast comes first.
-pub(crate) const STEPS: [&str; 8] = [
-    "lock", "house", "budgets", "deny", "docs", "alone", "backends", "loom",
+pub(crate) const STEPS: [&str; 9] = [
+    "lock", "house", "budgets", "deny", "docs", "benches", "alone", "backends", "loom",
 ];
 
 /// Runs the named steps, all of them when none is named, even after one failed.
@@ -30,6 +30,7 @@ fn step(name: &str, workspace: &Workspace, packages: &[&Package]) -> Result<Ende
         "budgets" => budgets::check(workspace, packages),
         "deny" => deny::check(workspace),
         "docs" => docs(workspace, packages),
+        "benches" => bench::check(workspace, packages),
         "alone" => alone::check(workspace, packages),
         "backends" => backends::check(workspace, packages),
         "loom" => loom::check(workspace, packages),

@@ -9,7 +9,7 @@
 //! | `workspace` | the members, from `cargo metadata` |
 //! | `needs`, `packages` | what tests need beyond Rust, and how each package manager installs it |
 //! | `test`, `ci`, `bench` | the commands |
-//! | `alone`, `backends`, `budgets`, `tree`, `deny`, `house`, `loom` | the steps of `ci`, a file each |
+//! | `alone`, `backends`, `budgets`, `tree`, `deny`, `house`, `loom` | steps of `ci`, a file each |
 
 mod alone;
 mod args;

@@ -144,7 +144,8 @@ impl<C: Clock> Attempt<C> {
         }
         let next = match result {
             Ok(good) => {
-                shared.set.store(Arc::new(good.set.clone()));
+                // Not the one read before: a later fetch may have ended meanwhile.
+                let before = shared.set.swap(Arc::new(good.set.clone()));
                 state.anchor = Anchor {
                     at: self.began.moment.at,
                     age: Duration::ZERO,
@@ -168,8 +169,9 @@ impl<C: Clock> Attempt<C> {
                 let after = RefreshAhead::new().after(good.soft_age, &mut fastrand::Rng::new());
                 // An attempt may outlast a short soft age; never fetch in a circle.
                 let next = (self.began.moment.at + after).max(now + shared.times.retry_first);
+                let changed = good.set.generation() != before.generation();
                 let kids = good.set.keys().iter().filter_map(|key| key.kid());
-                state.ledger.succeeded(self.began, next, kids);
+                state.ledger.succeeded(self.began, next, changed, kids);
                 next
             }
             Err(error) => {

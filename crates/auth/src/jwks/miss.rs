@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::UnixTime;
 
+use crate::key::Algorithm;
+
 use super::budget::{FetchBudget, Meter};
-use super::seen::Seen;
+use super::missing::Instead;
+use super::seen::{First, Seen};
 
 /// A moment by both clocks, read together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,12 @@ pub(super) struct Began {
 /// everybody out at one stroke.
 #[derive(Debug)]
 pub(super) struct Ledger {
+    /// The keys that a set did not have.
     seen: Seen,
+    /// The keys in whose place a set had something else. Apart from the others, so that a flood of made-up ids
+    /// does not wash them out. What there is of these is bounded by the set, whose content they
+    /// do not outlive.
+    displaced: Seen,
     meter: Meter,
     /// The longest a fetch may last; a flight that says nothing for longer is lost.
     longest: Duration,
@@ -74,6 +82,8 @@ pub(super) struct Ledger {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
     pub(super) kid: Option<&'a str>,
+    /// What the set has in its place for this algorithm.
+    pub(super) instead: Option<(Algorithm, Instead)>,
     /// How many fetches had begun when the request arrived.
     pub(super) arrived: u64,
     /// The claimed issue time plus the leeway.
@@ -103,6 +113,7 @@ impl Ledger {
     pub(super) fn new(budget: FetchBudget, longest: Duration, now: Instant) -> Self {
         Self {
             seen: Seen::new(),
+            displaced: Seen::new(),
             meter: Meter::new(budget),
             longest,
             begun: 0,
@@ -115,7 +126,7 @@ impl Ledger {
 
     /// Decides, and notes that the id was seen.
     pub(super) fn decide(&mut self, now: Moment, question: Question<'_>) -> Decision {
-        let first_seen = self.seen.first(question.kid, self.begun);
+        let first_seen = self.first_seen(now, question);
         if self.is_evidence(now, first_seen, question) {
             Decision::Absent
         } else if self.failing {
@@ -131,7 +142,18 @@ impl Ledger {
         }
     }
 
-    fn is_evidence(&self, now: Moment, first_seen: u64, question: Question<'_>) -> bool {
+    fn first_seen(&mut self, now: Moment, question: Question<'_>) -> First {
+        let first = First {
+            begun: self.begun,
+            at: now.at,
+        };
+        match question.instead {
+            None => self.seen.first(&question.kid, first),
+            Some(instead) => self.displaced.first(&(question.kid, instead), first),
+        }
+    }
+
+    fn is_evidence(&self, now: Moment, first_seen: First, question: Question<'_>) -> bool {
         let Some(good) = self.good else { return false };
         if good.number > question.arrived {
             return true;
@@ -141,7 +163,7 @@ impl Ledger {
         let began = good.moment;
         let ago = now.at.saturating_duration_since(began.at);
         let began_wall = began.wall.min(now.wall - ago);
-        good.number > first_seen && question.issued.is_some_and(|issued| began_wall >= issued)
+        good.number > first_seen.begun && question.issued.is_some_and(|issued| began_wall >= issued)
     }
 
     /// How long until something may have changed.
@@ -197,15 +219,22 @@ impl Ledger {
         self.good.is_some_and(|good| good.number > began.number)
     }
 
-    /// Notes that a fetch ended well, and when the next one is scheduled.
+    /// Notes that a fetch ended well, whether the set has another content now, with which ids, and when the
+    /// next one is scheduled.
     pub(super) fn succeeded<'k>(
         &mut self,
         began: Began,
         next: Instant,
+        changed: bool,
         kids: impl IntoIterator<Item = &'k str>,
     ) {
         for kid in kids {
-            self.seen.forget(kid);
+            self.seen.forget(&Some(kid));
+        }
+        if changed {
+            // A key for those without an id may have come as well.
+            self.seen.forget(&None::<&str>);
+            self.displaced.clear();
         }
         self.ended(began);
         self.good = Some(began);

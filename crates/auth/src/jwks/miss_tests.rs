@@ -50,7 +50,7 @@ impl Rig {
 
     fn succeed(&mut self, began: Began) {
         let next = self.at(1_000_000);
-        self.ledger.succeeded(began, next, []);
+        self.ledger.succeeded(began, next, false, []);
     }
 
     fn fail(&mut self, began: Began, next: u64) {
@@ -73,6 +73,7 @@ impl Rig {
     fn ask_again(&mut self, at: u64, kid: &str, arrived: u64, issued: Option<u64>) -> Decision {
         let question = Question {
             kid: Some(kid),
+            instead: None,
             arrived,
             issued: issued.map(|at| UnixTime::from_secs(DATE + at)),
         };
@@ -137,7 +138,8 @@ fn that_a_key_was_unknown_once_says_nothing_when_it_is_withdrawn() {
     let mut rig = Rig::fetched(0);
     rig.ask(5, "key", Some(5));
     let brought = rig.begin(6, true);
-    rig.ledger.succeeded(brought, rig.at(1_000_000), ["key"]);
+    rig.ledger
+        .succeeded(brought, rig.at(1_000_000), true, ["key"]);
     // A later set lacks it: perhaps that of a replica which lags behind.
     rig.fetch(100);
     assert_eq!(rig.ask(101, "key", Some(5)), FETCH);
@@ -203,12 +205,12 @@ fn a_spent_budget_waits_for_what_comes_first() {
     let mut rig = Rig::fetched(0);
     for _ in 0..2 {
         let began = rig.begin(1, true);
-        rig.ledger.succeeded(began, rig.at(10), []);
+        rig.ledger.succeeded(began, rig.at(10), false, []);
     }
     let schedule = Decision::Unavailable(secs(8));
     assert_eq!(rig.ask(2, "a", None), schedule, "the scheduled fetch");
     let began = rig.begin(1, false);
-    rig.ledger.succeeded(began, rig.at(100), []);
+    rig.ledger.succeeded(began, rig.at(100), false, []);
     let budget = Decision::Unavailable(secs(29));
     assert_eq!(rig.ask(2, "a", None), budget, "the budget");
     let free = Decision::Fetch { charged: false };
@@ -254,6 +256,7 @@ fn of_two_readings_of_the_wall_clock_the_earlier_counts() {
     rig.fetch(70);
     let question = Question {
         kid: Some("a"),
+        instead: None,
         arrived: rig.ledger.begun(),
         issued: Some(UnixTime::from_secs(DATE + 75)),
     };

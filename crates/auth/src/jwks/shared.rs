@@ -79,6 +79,7 @@ impl<C: Clock> Shared<C> {
         let mut state = self.state();
         let question = Question {
             kid: wanted.kid,
+            instead: wanted.instead.map(|instead| (wanted.algorithm, instead)),
             arrived: *arrived.get_or_insert(state.ledger.begun()),
             issued: wanted.issued_at.map(|at| at + wanted.leeway),
         };

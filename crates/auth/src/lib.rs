@@ -35,7 +35,7 @@
 //! The layer needs tokio's timer on its slow path, and [`jwks::Jwks`] a tokio runtime.
 //!
 //! # Limitations
-//! Opaque tokens (RFC 7662), revocation and DPoP are not there yet. A token bound to a key is refused.
+//! Opaque tokens (RFC 7662), a revocation view (its seam is [`StandingView`]) and DPoP are not there yet. A token bound to a key is refused.
 
 mod anonymous;
 mod answers;
@@ -57,6 +57,7 @@ mod reason;
 mod report;
 mod require;
 mod service;
+mod standing;
 mod url;
 mod verdict;
 mod verifier;
@@ -72,6 +73,7 @@ pub use metadata::ResourceMetadata;
 pub use reason::Reason;
 pub use require::{Require, RequireFuture, RequireLayer, Shortfall};
 pub use service::{Auth, AuthLayer, ResponseFuture};
+pub use standing::{Standing, StandingView};
 pub use verdict::{Held, Outage, Verdict};
 pub use verifier::{Attempt, Gate, Presented, Verifier};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portcullis_auth::key::{KeySpec, VerifyingKey};
 use portcullis_auth::{Attempt, Issuer, JwtVerifier, Keys, Reason, Verdict};
-use portcullis_core::{Identity, Provenance};
+use portcullis_core::{Clock as _, Identity, Provenance};
 use portcullis_testing::{SigningKey, TestClock, TokenBuilder};
 
 const ISSUER: &str = "https://idp.example.com";
@@ -31,7 +31,6 @@ fn verifier(clock: &TestClock, issuer: Issuer<TestClock>) -> JwtVerifier<TestClo
 }
 
 fn token(clock: &TestClock) -> TokenBuilder {
-    use portcullis_core::Clock as _;
     TokenBuilder::at(clock.wall())
         .issuer(ISSUER)
         .audience(AUDIENCE)
@@ -169,6 +168,17 @@ fn every_problem_of_a_configuration_is_told_at_once() {
                 .algorithms([])
                 .roles_at("a..b"),
         )
+        .issuer(
+            Issuer::new("https://none", Keys::fixed([]).unwrap())
+                .audience("a")
+                .scope_required(),
+        )
+        .issuer(
+            Issuer::new("https://other", fixed(&[&key]))
+                .audience("a")
+                .scope_required()
+                .algorithms([portcullis_auth::key::Algorithm::RS256]),
+        )
         .max_token_bytes(16_385)
         .cache_lifetime(Duration::from_secs(301))
         .patience(Duration::ZERO)
@@ -184,6 +194,8 @@ fn every_problem_of_a_configuration_is_told_at_once() {
         "issuer[1].token_type",
         "issuer[1].algorithms",
         "issuer[1].roles_at",
+        "issuer[2].keys",
+        "issuer[3].algorithms",
         "max_token_bytes",
         "cache_lifetime",
         "patience",
@@ -214,9 +226,99 @@ fn a_token_judged_bad_a_moment_ago_is_not_checked_again_until_ten_seconds_later(
 }
 
 #[test]
+fn a_cached_token_becomes_too_old_in_the_same_second_as_a_new_one() {
+    let (clock, key) = (TestClock::new(), SigningKey::es256());
+    let young = || {
+        issuer(&[&key])
+            .max_token_age(Duration::from_secs(60))
+            .leeway(Duration::ZERO)
+    };
+    let (first, second) = (verifier(&clock, young()), verifier(&clock, young()));
+    let token = token(&clock)
+        .expires_in(Duration::from_secs(3_600))
+        .sign(&key);
+    valid(first.explain(&token));
+    for age in 1..70 {
+        clock.advance_sync(Duration::from_secs(1));
+        // One knows the token; the other is asked with an empty cache each time.
+        let anew = JwtVerifier::builder_with_clock(clock.clone())
+            .issuer(young())
+            .build()
+            .unwrap();
+        let (cached, fresh) = (first.explain(&token), anew.explain(&token));
+        let is_valid = |attempt: &Attempt| matches!(attempt, Attempt::Done(Verdict::Valid(_)));
+        assert_eq!(is_valid(&cached), is_valid(&fresh), "{age}");
+        assert_eq!(is_valid(&fresh), age <= 60, "{age}");
+    }
+    assert_eq!(invalid(second.explain(&token)), Reason::TooOld);
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_verdict_fresh_for_longer() {
+    let (clock, key) = (TestClock::new(), SigningKey::es256());
+    let verifier = verifier(&clock, issuer(&[&key]));
+    let start = clock.wall();
+    let token = token(&clock)
+        .not_before(start)
+        .expires_in(Duration::from_secs(9_000))
+        .sign(&key);
+    valid(verifier.explain(&token));
+    clock.jump_wall(start - Duration::from_secs(3_600));
+    assert_eq!(invalid(verifier.explain(&token)), Reason::NotYetValid);
+}
+
+#[test]
+fn clients_that_stand_in_for_the_audience_refuse_a_token_that_names_one() {
+    let (clock, key) = (TestClock::new(), SigningKey::es256());
+    let verifier = verifier(&clock, Issuer::new(ISSUER, fixed(&[&key])).clients(["web"]));
+    let token = || token(&clock).client("web").typ("JWT");
+    valid(verifier.explain(&token().without("aud").sign(&key)));
+    assert_eq!(
+        invalid(verifier.explain(&token().audience("payroll").sign(&key))),
+        Reason::Audience
+    );
+    assert_eq!(
+        invalid(verifier.explain(&token().audience("web").sign(&key))),
+        Reason::Audience
+    );
+    let both = Issuer::new(ISSUER, fixed(&[&key]))
+        .clients(["web"])
+        .audience("web");
+    let both = self::verifier(&clock, both);
+    assert_eq!(
+        invalid(both.explain(&token().audience("web").sign(&key))),
+        Reason::TokenType
+    );
+}
+
+#[test]
+fn claims_of_other_meaning_do_not_spoil_a_token() {
+    let (clock, key) = (TestClock::new(), SigningKey::es256());
+    let verifier = verifier(&clock, issuer(&[&key]));
+    for (name, value) in [
+        ("cid", serde_json::json!(42)),
+        ("appid", serde_json::json!({"a": [1]})),
+    ] {
+        let token = token(&clock).client("web").claim(name, value).sign(&key);
+        assert_eq!(
+            valid(verifier.explain(&token)).client(),
+            Some("web"),
+            "{name}"
+        );
+    }
+    let token = token(&clock)
+        .claim("scope", "")
+        .claim("scp", "api:read")
+        .sign(&key);
+    assert!(valid(verifier.explain(&token)).has_scope("api:read"));
+}
+
+#[test]
 fn a_client_list_alone_refuses_what_only_an_id_token_has() {
     let (clock, key) = (TestClock::new(), SigningKey::es256());
-    let by_client = Issuer::new(ISSUER, fixed(&[&key])).clients(["web"]);
+    let by_client = Issuer::new(ISSUER, fixed(&[&key]))
+        .clients(["web"])
+        .audience(AUDIENCE);
     let verifier = verifier(&clock, by_client);
     let token = || token(&clock).client("web").typ("JWT");
     valid(verifier.explain(&token().sign(&key)));

@@ -107,12 +107,17 @@ impl fmt::Debug for RequestContext {
     }
 }
 
+/// The mark that the caller in the [`RequestContext`] is not the caller of this request any more.
+#[derive(Clone, Copy)]
+struct Detached;
+
 // === impl Identity ===
 
 impl Identity {
     /// Attaches the caller to a request: to its [`RequestContext`] if it has one with room, else as an
     /// extension of its own (one insert is all that authentication costs a request).
     pub fn attach(self, extensions: &mut Extensions) {
+        extensions.remove::<Detached>();
         let direct = match RequestContext::find(extensions) {
             Some(context) => {
                 let free = context.set_identity(self.clone());
@@ -125,12 +130,23 @@ impl Identity {
         }
     }
 
+    /// Takes back whatever caller was attached: a layer further in decided that there is nobody. The
+    /// [`RequestContext`] keeps what it was told, for the layers outside.
+    pub fn detach(extensions: &mut Extensions) {
+        if Self::of(extensions).is_some() {
+            extensions.remove::<Self>();
+            extensions.insert(Detached);
+        }
+    }
+
     /// The caller that was attached last, so that an inner auth layer outranks an outer one.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
-        extensions
-            .get::<Self>()
-            .or_else(|| RequestContext::find(extensions).and_then(RequestContext::identity))
+        extensions.get::<Self>().or_else(|| {
+            let context = RequestContext::find(extensions)?;
+            let detached = extensions.get::<Detached>().is_some();
+            context.identity().filter(|_| !detached)
+        })
     }
 }
 
@@ -206,6 +222,22 @@ mod tests {
         identity("inner").attach(request.extensions_mut());
         assert_eq!(request.identity().unwrap().issuer(), "inner");
         assert_eq!(outer.identity().unwrap().issuer(), "outer");
+    }
+
+    #[test]
+    fn a_caller_that_was_taken_back_is_gone_until_another_comes() {
+        for with_context in [false, true] {
+            let mut request = Request::new(());
+            if with_context {
+                RequestContext::ensure(request.extensions_mut(), Instant::now);
+            }
+            Identity::detach(request.extensions_mut());
+            identity("outer").attach(request.extensions_mut());
+            Identity::detach(request.extensions_mut());
+            assert!(request.identity().is_none(), "{with_context}");
+            identity("inner").attach(request.extensions_mut());
+            assert_eq!(request.identity().unwrap().issuer(), "inner");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The head of a request, borrowed.
 
+use http::header::UPGRADE;
 use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 /// Everything of a request but its body, borrowed: what hooks decide by.
@@ -26,10 +27,11 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether the method is safe (RFC 9110 section 9.2.1): it asks for no change.
+    /// Whether the request asks for no change: a safe method (RFC 9110 section 9.2.1), and no upgrade of
+    /// the connection, for what follows one is not bound by the method.
     #[must_use]
     pub fn is_safe(&self) -> bool {
-        self.method.is_safe()
+        self.method.is_safe() && !self.headers.contains_key(UPGRADE)
     }
 }
 
@@ -39,5 +41,19 @@ impl std::fmt::Debug for Head<'_> {
         f.debug_struct("Head")
             .field("method", self.method)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upgrade_is_not_safe_although_it_is_a_get() {
+        let mut request = Request::new(());
+        assert!(Head::of(&request).is_safe());
+        let websocket = http::HeaderValue::from_static("websocket");
+        request.headers_mut().insert(UPGRADE, websocket);
+        assert!(!Head::of(&request).is_safe());
     }
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use portcullis_core::ConfigError;
 
-/// A cap on degraded admissions: so many, and for so long, in one outage. Clones share it.
+/// A cap on the callers that a degrade policy admits: so many, and for so long, in one outage. Clones
+/// share it. A request that passes without identity is not counted, so nobody unproven can spend it.
 ///
 /// An outage begins with the first request that a degrade policy would admit, and is over when none
 /// came for a minute. Beyond the cap such requests are refused with 503 until then.

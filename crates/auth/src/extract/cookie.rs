@@ -10,7 +10,7 @@ use crate::{Presented, Reason};
 /// Reads the token from a cookie, guarded against cross-site request forgery.
 ///
 /// A browser sends cookies by itself, also with a request that another site caused. For a method that
-/// is not safe the request must therefore show that it comes from the same origin: by
+/// is not safe, and for a WebSocket, the request must therefore show that it comes from the same origin: by
 /// `Sec-Fetch-Site: same-origin` (or `none`, typed by the user), or, from browsers that do not send it,
 /// by an `Origin` whose host is that of the request. Neither is refused with `cross_site`.
 #[derive(Clone, Debug)]
@@ -113,7 +113,16 @@ fn same_origin(head: Head<'_>) -> bool {
         .map(|authority| authority.as_str())
         .or(host);
     match (origin.authority(), host) {
-        (Some(origin), Some(host)) => origin.as_str().eq_ignore_ascii_case(host),
+        (Some(authority), Some(host)) => {
+            let port = match origin.scheme_str() {
+                Some("https") => ":443",
+                Some("http") => ":80",
+                _ => return false,
+            };
+            let plain =
+                |text: &'_ str| text.strip_suffix(port).unwrap_or(text).to_ascii_lowercase();
+            plain(authority.as_str()) == plain(host)
+        }
         _ => false,
     }
 }

@@ -133,6 +133,25 @@ fn an_unsafe_method_with_a_cookie_must_come_from_the_same_origin() {
         ),
         (vec![host, ("origin", "https://evil.com")], refused.clone()),
         (vec![host, ("origin", "null")], refused.clone()),
+        (
+            vec![host, ("origin", "https://app.example.com:443")],
+            token("abc"),
+        ),
+        (
+            vec![host, ("origin", "https://app.example.com:80")],
+            refused.clone(),
+        ),
+        (
+            vec![
+                ("host", "app.example.com:443"),
+                ("origin", "https://APP.example.com"),
+            ],
+            token("abc"),
+        ),
+        (
+            vec![host, ("origin", "ftp://app.example.com")],
+            refused.clone(),
+        ),
         (vec![host], refused.clone()),
         (vec![("origin", "https://app.example.com")], refused),
     ] {
@@ -142,6 +161,23 @@ fn an_unsafe_method_with_a_cookie_must_come_from_the_same_origin() {
         *request.method_mut() = http::Method::POST;
         assert_eq!(show(&cookie, &request), expected, "{headers:?}");
     }
+}
+
+#[test]
+fn a_websocket_with_a_cookie_must_come_from_the_same_origin_although_it_is_a_get() {
+    let cookie = CookieToken::new("s");
+    let base = [
+        ("host", "a.com"),
+        ("cookie", "s=abc"),
+        ("upgrade", "websocket"),
+    ];
+    let with = |origin: &'static str| request(&[&base[..], &[("origin", origin)]].concat());
+    assert_eq!(show(&cookie, &with("https://a.com")), token("abc"));
+    assert_eq!(
+        show(&cookie, &with("https://evil.com")),
+        Err(Reason::CrossSite)
+    );
+    assert_eq!(show(&cookie, &request(&base)), Err(Reason::CrossSite));
 }
 
 #[test]

@@ -36,9 +36,9 @@ pub(crate) struct Claims<'a> {
     pub(crate) client_id: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "nullable_text")]
     pub(crate) azp: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "nullable_text")]
+    #[serde(borrow, default, deserialize_with = "lenient_text")]
     pub(crate) appid: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "nullable_text")]
+    #[serde(borrow, default, deserialize_with = "lenient_text")]
     pub(crate) cid: Option<Cow<'a, str>>,
     #[serde(borrow, default, deserialize_with = "nullable_strings")]
     pub(crate) scope: Option<Strings<'a>>,
@@ -145,6 +145,29 @@ where
     D: Deserializer<'de>,
 {
     deserializer.deserialize_option(Nullable(Text))
+}
+
+/// The names of some providers that may mean something else to others: only a string counts.
+fn lenient_text<'de: 'a, 'a, D>(deserializer: D) -> Result<Option<Cow<'a, str>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value<'a> {
+        #[serde(borrow)]
+        Text(Plain<'a>),
+        Other(IgnoredAny),
+    }
+    #[derive(Deserialize)]
+    struct Plain<'a>(#[serde(borrow, deserialize_with = "plain")] Cow<'a, str>);
+    fn plain<'de: 'a, 'a, D: Deserializer<'de>>(d: D) -> Result<Cow<'a, str>, D::Error> {
+        d.deserialize_str(Text)
+    }
+    Ok(match Value::deserialize(deserializer)? {
+        Value::Text(Plain(text)) => Some(text),
+        Value::Other(_) => None,
+    })
 }
 
 fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NumericDate>, D::Error> {

@@ -79,3 +79,4 @@ pub use self::missing::{Missing, Wanted};
 pub use self::options::{JwksLimits, JwksTimes};
 pub use self::set::KeySet;
 pub use self::status::{Freshness, JwksStatus};
+pub(crate) use self::task::timer;

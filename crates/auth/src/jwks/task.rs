@@ -60,7 +60,7 @@ pub(super) fn ensure_here<C: Clock>(shared: &Arc<Shared<C>>) {
 }
 
 /// A timer, if the runtime has any. The only way to learn that it has none is the panic of `sleep`.
-pub(super) fn timer(after: Duration) -> Option<Sleep> {
+pub(crate) fn timer(after: Duration) -> Option<Sleep> {
     Handle::try_current().ok()?;
     catch_unwind(|| sleep(after)).ok()
 }

@@ -27,6 +27,7 @@ const MAX_BYTES: usize = 8 * 1024;
 const MAX_BYTES_CAP: usize = 16 * 1024;
 /// A little less than the deadline of the layer, so that what is known of the caller is not lost to it.
 const PATIENCE: Duration = Duration::from_millis(1_900);
+const PATIENCE_MAX: Duration = Duration::from_secs(60);
 const LIFETIME: Duration = Duration::from_secs(300);
 
 // === impl JwtVerifierBuilder ===
@@ -86,7 +87,7 @@ impl<C: Clock> JwtVerifierBuilder<C> {
             .iter()
             .map(|issuer| (&issuer.policy, materials(&issuer.source)))
             .collect();
-        let fingerprints = Fingerprinter::new(cache.secret(), &configuration);
+        let fingerprints = Fingerprinter::new(cache.secret(), &(&configuration, self.lifetime));
         drop(configuration);
         Ok(JwtVerifier {
             shared: Arc::new(Shared {
@@ -153,8 +154,12 @@ impl<C: Clock> JwtVerifierBuilder<C> {
         if self.lifetime > LIFETIME {
             problems.push("cache_lifetime", "is longer than 300 s", "lower it");
         }
-        if self.patience.is_zero() {
-            problems.push("patience", "is zero", "1900 ms suits most");
+        if self.patience.is_zero() || self.patience > PATIENCE_MAX {
+            problems.push(
+                "patience",
+                "is not between 1 ns and 60 s",
+                "1900 ms suits most",
+            );
         }
         problems
     }

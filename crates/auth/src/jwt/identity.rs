@@ -43,7 +43,8 @@ pub(super) fn parts(
 
 /// `scope` as text (RFC 9068), else `scp`; either may also be an array.
 fn scopes(claims: &Claims<'_>) -> Result<Scopes, Reason> {
-    let scopes = match claims.scope.as_ref().or(claims.scp.as_ref()) {
+    let filled = |list: &&Strings<'_>| list.iter().any(|text| !text.is_empty());
+    let scopes = match claims.scope.as_ref().filter(filled).or(claims.scp.as_ref()) {
         None => return Ok(Scopes::default()),
         Some(Strings::One(text)) => text.parse(),
         Some(many) => Scopes::new(many.iter()),

@@ -24,7 +24,6 @@ use crate::key::{Algorithm, AlgorithmSet, DuplicateKid, HmacRing, VerifyingKey};
 pub struct Issuer<C: Clock = SystemClock> {
     pub(super) keys: Keys<C>,
     pub(super) policy: Policy,
-    pub(super) any_audience: bool,
 }
 
 /// Where the keys of an issuer come from.
@@ -110,7 +109,6 @@ impl<C: Clock> Issuer<C> {
         Self {
             keys,
             policy: Policy::new(name, algorithms),
-            any_audience: false,
         }
     }
 
@@ -140,7 +138,7 @@ impl<C: Clock> Issuer<C> {
     /// A token that the user gave to any other service of this issuer can then be used here.
     #[must_use]
     pub fn dangerously_any_audience(mut self) -> Self {
-        self.any_audience = true;
+        self.policy.any_audience = true;
         self
     }
 
@@ -158,7 +156,10 @@ impl<C: Clock> Issuer<C> {
         self
     }
 
-    /// Accepts only tokens that grant a scope or a role: ID tokens grant neither.
+    /// Accepts only tokens that grant a scope, or a role at one of [`roles_at`](Self::roles_at).
+    ///
+    /// ID tokens grant no scope. If your provider puts roles into ID tokens too, it is the audience that
+    /// keeps them out.
     #[must_use]
     pub fn scope_required(mut self) -> Self {
         self.policy.rule = Some(TokenRule::Scoped);
@@ -176,10 +177,9 @@ impl<C: Clock> Issuer<C> {
 
     /// Accepts only tokens issued to one of these clients (`client_id`, `azp`, `appid` or `cid`).
     ///
-    /// For providers whose access tokens have no `aud`, this stands in for the audience. Where nothing
-    /// else tells an access token from an ID token, those with `at_hash` or `c_hash` are refused; an ID
-    /// token without either passes, so add [`scope_required`](Self::scope_required) if the provider
-    /// grants scopes.
+    /// For providers whose access tokens have no `aud`, this stands in for the audience; a token that
+    /// has an `aud` is then refused. With an audience as well, and no other way to tell an access token
+    /// from an ID token, a token is refused that has `at_hash` or `c_hash`, or is meant for its client.
     #[must_use]
     pub fn clients<T: Into<Box<str>>>(mut self, clients: impl IntoIterator<Item = T>) -> Self {
         self.policy.clients = clients.into_iter().map(Into::into).collect();
@@ -221,7 +221,7 @@ impl<C: Clock> Issuer<C> {
                 "give it the value of `iss`, byte for byte",
             );
         }
-        if policy.audiences.is_empty() && policy.clients.is_empty() && !self.any_audience {
+        if policy.audiences.is_empty() && policy.clients.is_empty() && !policy.any_audience {
             push(
                 "audience",
                 "is not set",
@@ -252,17 +252,25 @@ impl<C: Clock> Issuer<C> {
                 "name at least one, or leave it out",
             );
         }
-        let symmetric = AlgorithmSet::HMAC;
-        let fits = if self.keys.is_symmetric() {
-            policy.algorithms.is_subset(symmetric)
-        } else {
-            policy.algorithms.is_disjoint(symmetric)
+        let fits = match &self.keys.0 {
+            Source::Ring(ring) => policy.algorithms == AlgorithmSet::of(&[ring.algorithm()]),
+            Source::Remote(_) => policy.algorithms.is_disjoint(AlgorithmSet::HMAC),
+            Source::Fixed(set) if set.keys().is_empty() => {
+                push("keys", "is empty", "name at least one key");
+                true
+            }
+            Source::Fixed(set) => {
+                let all = set.keys().iter().map(|key| key.algorithms());
+                let keys = all.fold(AlgorithmSet::EMPTY, AlgorithmSet::union);
+                policy.algorithms.is_disjoint(AlgorithmSet::HMAC)
+                    && !policy.algorithms.is_disjoint(keys)
+            }
         };
-        if !fits {
+        if !fits && !policy.algorithms.is_empty() {
             push(
                 "algorithms",
-                "names an algorithm that the keys are not for",
-                "HS* is for shared secrets, everything else for public keys",
+                "does not fit the keys",
+                "HS* is for shared secrets, one algorithm for each; name what the public keys are for",
             );
         }
         if policy.roles.iter().any(RolePath::is_empty) {

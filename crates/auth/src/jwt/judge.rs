@@ -36,6 +36,8 @@ struct Proven {
     identity: Identity,
     /// When it expires, leeway included.
     expires: UnixTime,
+    /// When it is too old for this issuer, if it can be.
+    too_old_after: Option<UnixTime>,
     key: Proof,
 }
 
@@ -102,7 +104,8 @@ impl<C: Clock> Shared<C> {
         if now >= entry.expires {
             return Ok(Verdict::Invalid(Reason::Expired));
         }
-        if now >= entry.fresh_until {
+        // A clock that was set back makes nothing fresh for longer.
+        if now >= entry.fresh_until || now < entry.verified_at {
             return Err(entry);
         }
         let Some(issuer) = self.issuers.get(entry.issuer) else {
@@ -247,6 +250,7 @@ impl<C: Clock> Shared<C> {
         };
         let mut parts = identity::parts(&issuer.name, &issuer.policy, &claims, &payload)?;
         let expires = issuer.policy.expires(&claims).ok_or(Reason::MissingClaim)?;
+        let too_old_after = issuer.policy.too_old_after(&claims);
         if remembered.is_none() {
             self.headers.remember(compact.header_text(), header);
         }
@@ -257,6 +261,7 @@ impl<C: Clock> Shared<C> {
             issuer: position,
             identity: Identity::new(parts, Provenance::Fresh),
             expires,
+            too_old_after,
             key,
         }))
     }
@@ -273,6 +278,7 @@ impl<C: Clock> Shared<C> {
             issuer,
             identity,
             expires,
+            too_old_after,
             key,
         } = proven;
         if let Some(overdue) = key.overdue {
@@ -280,11 +286,13 @@ impl<C: Clock> Shared<C> {
                 Outage::new(OutageCause::KeysStale).holding(identity, overdue),
             );
         }
+        let lifetime = self.lifetime.mul_f64(1.0 - fastrand::f64() / 10.0);
+        let fresh_until = too_old_after.map_or(now + lifetime, |end| end.min(now + lifetime));
         let entry = Entry {
             token_tail,
             issuer,
             expires,
-            fresh_until: now + self.lifetime.mul_f64(1.0 - fastrand::f64() / 10.0),
+            fresh_until,
             verified_at: now,
             generation: key.generation,
             material: key.material,

@@ -30,8 +30,8 @@ use judge::{Judged, Miss};
 /// audience, type, binding; then the key; then the signature. Only a token that passed everything but
 /// the key can cause a fetch of keys, and only within a budget.
 ///
-/// A verdict is cached (see [`VerdictCache`]); the cached path takes no lock, awaits nothing and
-/// allocates nothing.
+/// A verdict is cached (see [`VerdictCache`]); the cached path awaits nothing and allocates nothing, and
+/// the one lock it takes is that of a table, for the time of a lookup.
 ///
 /// ```
 /// use portcullis_auth::key::{KeySpec, VerifyingKey};

@@ -15,6 +15,7 @@ pub(super) struct Policy {
     pub(super) name: Box<str>,
     pub(super) aliases: Vec<Box<str>>,
     pub(super) audiences: Vec<Box<str>>,
+    pub(super) any_audience: bool,
     pub(super) clients: Vec<Box<str>>,
     pub(super) algorithms: AlgorithmSet,
     pub(super) rule: Option<TokenRule>,
@@ -42,6 +43,7 @@ impl Policy {
             name: name.into(),
             aliases: Vec::new(),
             audiences: Vec::new(),
+            any_audience: false,
             clients: Vec::new(),
             algorithms,
             rule: None,
@@ -75,6 +77,11 @@ impl Policy {
         Ok(algorithm)
     }
 
+    /// When the token is too old, leeway included, whenever it expires.
+    pub(super) fn too_old_after(&self, claims: &Claims<'_>) -> Option<UnixTime> {
+        Some(claims.iat?.floor() + self.max_age? + self.leeway)
+    }
+
     /// When the token expires, leeway included.
     pub(super) fn expires(&self, claims: &Claims<'_>) -> Option<UnixTime> {
         claims.exp.map(|exp| exp.floor() + self.leeway)
@@ -102,19 +109,21 @@ impl Policy {
         if claims.iat.is_some_and(|iat| iat.floor() > latest) {
             return Err(Reason::IssuedInFuture);
         }
-        if let Some(age) = self.max_age {
-            let iat = claims.iat.ok_or(Reason::MissingClaim)?;
-            if now > iat.floor() + age + self.leeway {
+        if self.max_age.is_some() {
+            let end = self.too_old_after(claims).ok_or(Reason::MissingClaim)?;
+            if now > end {
                 return Err(Reason::TooOld);
             }
         }
         Ok(())
     }
 
-    /// RFC 7519 section 4.1.3. None configured means that another rule stands in for it.
+    /// RFC 7519 section 4.1.3. Where the clients stand in for the audience, a token that names one is
+    /// meant for somebody else.
     fn audience(&self, claims: &Claims<'_>) -> Result<(), Reason> {
         if self.audiences.is_empty() {
-            return Ok(());
+            let fits = self.any_audience || claims.aud.is_none();
+            return if fits { Ok(()) } else { Err(Reason::Audience) };
         }
         let aud = claims.aud.as_ref().ok_or(Reason::Audience)?;
         let meant = aud
@@ -132,19 +141,20 @@ impl Policy {
                 if !is("at+jwt") {
                     return Err(Reason::TokenType);
                 }
-                // RFC 9068 section 2.2; `iss`, `exp` and `aud` have been checked.
+                // RFC 9068 section 2.2; `iss` and `exp` have been checked, and `aud` where there is
+                // one to check.
                 let complete = claims.sub.is_some()
                     && claims.iat.is_some()
                     && claims.jti.is_some()
-                    && claims.client().is_some();
+                    && claims.client_id.is_some();
                 if complete {
                     Ok(())
                 } else {
                     Err(Reason::MissingClaim)
                 }
             }
-            // The client list alone does not tell them apart.
-            None if claims.is_id_token() => Err(Reason::TokenType),
+            // The client list alone does not tell them apart; an ID token is meant for its client.
+            None if claims.is_id_token() || is_for_its_client(claims) => Err(Reason::TokenType),
             _ if typ.is_none() || is("JWT") || is("at+jwt") => Ok(()),
             _ => Err(Reason::TokenType),
         }
@@ -167,4 +177,12 @@ impl Policy {
             .is_some_and(|id| self.clients.iter().any(|one| **one == *id));
         if known { Ok(()) } else { Err(Reason::Client) }
     }
+}
+
+fn is_for_its_client(claims: &Claims<'_>) -> bool {
+    let client = claims.client();
+    claims
+        .aud
+        .as_ref()
+        .is_some_and(|aud| aud.iter().any(|one| client == Some(one)))
 }

@@ -26,6 +26,10 @@ impl RolePath {
                 }
             }
         }
+        if quoted {
+            // A quote that is not closed: as wrong as an empty name.
+            names.push(String::new());
+        }
         Self(names.into_iter().map(String::into_boxed_str).collect())
     }
 
@@ -174,9 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_name_is_seen() {
+    fn an_empty_name_and_an_open_quote_are_seen() {
         assert!(RolePath::parse("a..b").is_empty());
         assert!(RolePath::parse("").is_empty());
+        assert!(RolePath::parse("\"a.b").is_empty());
         assert!(!RolePath::parse("a.b").is_empty());
     }
 }

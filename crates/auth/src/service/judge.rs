@@ -1,6 +1,9 @@
 //! What is to be done with one request: the decisions of the middleware, without its plumbing.
 
-use std::time::{Duration, Instant};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
 use http::{Method, Request};
@@ -10,8 +13,10 @@ use portcullis_core::{
 
 use super::settings::Settings;
 use crate::answers::MISSING;
+use crate::jwks::timer;
 use crate::{
-    Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, Verdict, Verifier, report,
+    Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, Standing, Verdict, Verifier,
+    report,
 };
 
 /// What is to be done next.
@@ -50,6 +55,8 @@ impl Settings {
         O: Observer,
     {
         if self.preflight && is_preflight(head) {
+            observer.verdict(&VerdictEvent::new(VerdictOutcome::Absent, "preflight"));
+            report::note(head.extensions, "preflight");
             let mark = Anonymous::preflight(self.answers().missing().clone());
             return Step::Done(Conclusion::Pass(Pass::Anonymous(mark)));
         }
@@ -85,9 +92,14 @@ impl Settings {
         let deadline = self.deadline;
         async move {
             let late = || Outage::new(OutageCause::KeyUnavailable).retry_after(RETRY_AFTER);
-            tokio::time::timeout(deadline, verifier.verify(token))
-                .await
-                .unwrap_or_else(|_| Verdict::Indeterminate(late()))
+            // A runtime without timers can bound no wait: then nobody waits.
+            let Some(timer) = timer(deadline) else {
+                return Verdict::Indeterminate(late());
+            };
+            match select(pin!(verifier.verify(token)), pin!(timer)).await {
+                Either::Left((verdict, _)) => verdict,
+                Either::Right(_) => Verdict::Indeterminate(late()),
+            }
         }
     }
 
@@ -101,12 +113,20 @@ impl Settings {
     ) -> Conclusion {
         match verdict {
             Verdict::Valid(identity) => {
+                match self.standing(&identity, gate.head()) {
+                    Standing::Good => {}
+                    Standing::Revoked => return self.invalid(observer, gate, Reason::Revoked),
+                    Standing::Unknown { cause, overdue } => {
+                        let outage = Outage::new(cause).holding(identity, overdue);
+                        return self.indeterminate(observer, gate, &outage);
+                    }
+                }
                 observer.verdict(&VerdictEvent::new(VerdictOutcome::Valid, "ok").about(&identity));
                 report::note(gate.head().extensions, "ok");
                 Conclusion::Pass(Pass::As(identity))
             }
             Verdict::Invalid(reason) => self.invalid(observer, gate, reason),
-            Verdict::Indeterminate(outage) => self.indeterminate(observer, gate.head(), &outage),
+            Verdict::Indeterminate(outage) => self.indeterminate(observer, gate, &outage),
         }
     }
 
@@ -115,6 +135,8 @@ impl Settings {
     pub(super) fn apply<B>(&self, pass: Pass, request: &mut Request<B>) -> bool {
         match pass {
             Pass::Anonymous(mark) => {
+                // What a layer further out found is not what this one decided.
+                Identity::detach(request.extensions_mut());
                 request.extensions_mut().insert(mark);
             }
             Pass::As(identity) => identity.attach(request.extensions_mut()),
@@ -145,34 +167,86 @@ impl Settings {
     fn indeterminate<O: Observer>(
         &self,
         observer: &O,
-        head: Head<'_>,
+        gate: &Gate<'_>,
         outage: &Outage,
     ) -> Conclusion {
+        let head = gate.head();
         let cause = outage.cause.as_str();
         let event = VerdictEvent::new(VerdictOutcome::Indeterminate, cause);
         let delay = spread(outage.retry_after.unwrap_or(RETRY_AFTER));
         let refusal = self.answers().outage(outage.cause).clone();
         let refusal = refusal.retry_after(delay);
-        let within_budget = || {
-            self.budget
-                .as_ref()
-                .is_none_or(|budget| budget.try_spend(Instant::now()))
-        };
-        let pass = match self.degrade(head).decide(outage, head.is_safe()) {
-            Decision::Admit(identity) if within_budget() => {
+        let pass = match self.admitted(outage, head) {
+            Admitted::Revoked => return self.invalid(observer, gate, Reason::Revoked),
+            Admitted::Nobody => return refuse(observer, head, event, refusal),
+            Admitted::As(identity) => {
                 observer.verdict(&event.about(&identity));
                 tracing::debug!(target: "portcullis::auth", cause, "degraded");
                 Pass::As(identity)
             }
-            Decision::Anonymous if within_budget() => {
+            Admitted::Anonymous => {
                 observer.verdict(&event);
                 tracing::debug!(target: "portcullis::auth", cause, "anonymous");
                 Pass::Anonymous(Anonymous::with_refusal(refusal))
             }
-            _ => return refuse(observer, head, event, refusal),
         };
         report::note(head.extensions, cause);
         Conclusion::Pass(pass)
+    }
+}
+
+/// Whom a degrade policy admits.
+enum Admitted {
+    Nobody,
+    As(Identity),
+    Anonymous,
+    /// Somebody who was revoked: that is no outage.
+    Revoked,
+}
+
+impl Settings {
+    fn standing(&self, identity: &Identity, head: Head<'_>) -> Standing {
+        self.standing
+            .as_ref()
+            .map_or(Standing::Good, |view| view.standing(identity, &head))
+    }
+
+    fn admitted(&self, outage: &Outage, head: Head<'_>) -> Admitted {
+        let policy = self.degrade(head);
+        let safe = head.is_safe();
+        // What is known against the caller outranks every policy.
+        let standing = outage
+            .held
+            .as_ref()
+            .map(|held| self.standing(&held.identity, head));
+        if standing == Some(Standing::Revoked) {
+            return Admitted::Revoked;
+        }
+        match policy.decide(outage, safe) {
+            Decision::Refuse => Admitted::Nobody,
+            // Nobody needs no budget: whoever it is, nothing is taken on trust.
+            Decision::Anonymous => Admitted::Anonymous,
+            Decision::Admit(identity) => {
+                // Two outages at once: both rows must let the caller pass.
+                if let Some(Standing::Unknown { cause, overdue }) = standing {
+                    let second = Outage::new(cause).holding(identity.clone(), overdue);
+                    if !matches!(policy.decide(&second, safe), Decision::Admit(_)) {
+                        return Admitted::Nobody;
+                    }
+                }
+                // tokio's clock, so that a test can pause it.
+                let now = tokio::time::Instant::now().into_std();
+                let spent = self
+                    .budget
+                    .as_ref()
+                    .is_some_and(|budget| !budget.try_spend(now));
+                if spent {
+                    Admitted::Nobody
+                } else {
+                    Admitted::As(identity)
+                }
+            }
+        }
     }
 }
 
@@ -191,9 +265,11 @@ fn refuse<O: Observer>(
     Conclusion::Refuse(refusal)
 }
 
-/// Up to a quarter more, so that those who were refused together do not come back together.
+/// Up to a quarter more, and at least up to two seconds, for `Retry-After` has whole seconds: so that those
+/// who were refused together do not come back together.
 fn spread(delay: Duration) -> Duration {
-    delay.saturating_add(delay.mul_f64(fastrand::f64() / 4.0))
+    let more = (delay / 4).max(Duration::from_secs(2));
+    delay.saturating_add(more.mul_f64(fastrand::f64()))
 }
 
 /// The Fetch standard: OPTIONS with both headers is a preflight; browsers never add credentials to one.

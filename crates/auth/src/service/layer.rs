@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use super::Auth;
 use super::settings::{DegradeBy, Settings, Tokens};
-use crate::{Challenge, Degrade, OutageBudget, TokenExtractor};
+use crate::{Challenge, Degrade, OutageBudget, StandingView, TokenExtractor};
 
 /// Puts token authentication round a service.
 ///
@@ -54,6 +54,9 @@ impl<V, O> AuthLayer<V, O> {
 
     /// Lets CORS preflight requests pass: `OPTIONS` with `Origin` and `Access-Control-Request-Method`.
     /// Browsers never send credentials with them.
+    ///
+    /// Anybody can send such a request: with this, handlers of `OPTIONS` inside the layer are open. A CORS
+    /// layer outside this one answers preflights by itself, and needs it not.
     #[must_use]
     pub fn with_preflight(self) -> Self {
         self.set(|settings| settings.preflight = true)
@@ -102,6 +105,12 @@ impl<V, O> AuthLayer<V, O> {
     #[must_use]
     pub fn with_admission(self, admission: impl Admission) -> Self {
         self.set(|settings| settings.admission = Some(Arc::new(admission)))
+    }
+
+    /// Asks `view` whether a caller whose token is good still stands.
+    #[must_use]
+    pub fn with_standing(self, view: impl StandingView) -> Self {
+        self.set(|settings| settings.standing = Some(Arc::new(view)))
     }
 
     /// Adds realm and metadata to every challenge.

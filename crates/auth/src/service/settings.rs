@@ -8,7 +8,7 @@ use http::{HeaderMap, Request};
 use portcullis_core::{Admission, Head, RefusalStyle};
 
 use crate::answers::Answers;
-use crate::{Bearer, Challenge, Degrade, Extracted, OutageBudget, TokenExtractor};
+use crate::{Bearer, Challenge, Degrade, Extracted, OutageBudget, StandingView, TokenExtractor};
 
 /// What a layer was told; shared by all its services.
 #[derive(Clone)]
@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(super) tokens: Tokens,
     pub(super) deadline: Duration,
     pub(super) budget: Option<OutageBudget>,
+    pub(super) standing: Option<Arc<dyn StandingView>>,
     pub(super) degrade: DegradeBy,
     pub(super) admission: Option<Arc<dyn Admission>>,
     pub(super) challenge: Challenge,
@@ -57,6 +58,7 @@ impl Settings {
             tokens: Tokens::Forwarded,
             deadline: Duration::from_secs(2),
             budget: None,
+            standing: None,
             degrade: DegradeBy::Fixed(Degrade::deny()),
             admission: None,
             answers: Arc::new(Answers::prepare(&challenge, &())),

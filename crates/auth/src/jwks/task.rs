@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use portcullis_core::{Backoff, Clock, Jitter};
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
@@ -71,6 +71,9 @@ async fn run<C: Clock>(tenure: Tenure<C>) {
         .with_jitter(Jitter::Equal)
         .delays();
     loop {
+        // Whatever a turn finds to wait for may be there already, and then nobody else would ever run on a
+        // runtime of one thread.
+        tokio::task::yield_now().await;
         // The task must outlive a bug in a clock, an observer or ourselves.
         match AssertUnwindSafe(cycle(shared)).catch_unwind().await {
             Ok(ControlFlow::Continue(())) => delays.reset(),
@@ -101,20 +104,28 @@ async fn cycle<C: Clock>(shared: &Arc<Shared<C>>) -> ControlFlow<()> {
                 let now = shared.moment();
                 let mut state = shared.state();
                 if state.ledger.in_flight(now.at) {
-                    let ticket = shared.flights.join(&());
-                    if ticket.is_none() {
+                    // Not waited for by its ticket: the places may all be taken, and its end wakes us.
+                    if shared.flights.join(&()).is_none() {
                         shared.lose_flight(&mut state, now.at);
                     }
-                    ticket
+                    None
                 } else {
                     shared.launch(&mut state, now, false).ok()
                 }
             };
-            if let Some(ticket) = ticket {
+            let retry = pin!(sleep(shared.times.retry_first));
+            match ticket {
                 // What came of it is noted already, for everybody.
-                drop(select(ticket, woken).await);
-            } else {
-                sleep(shared.times.retry_first).await;
+                Some(ticket) => match select(ticket, woken).await {
+                    Either::Left((Ok(()), _)) | Either::Right(_) => {}
+                    // Failed, or no place to wait for what somebody else began.
+                    Either::Left((Err(_), woken)) => {
+                        select(retry, woken).await;
+                    }
+                },
+                None => {
+                    select(retry, woken).await;
+                }
             }
         }
         wait => {

@@ -25,7 +25,11 @@ pub(super) struct Miss {
     issuer: usize,
     kid: Option<Box<str>>,
     algorithm: Algorithm,
+    /// What the set has in place of the key.
+    instead: Option<Result<MaterialId, LookupError>>,
     issued_at: Option<UnixTime>,
+    /// Why the token is bad, should there be no such key.
+    pub(super) reason: Reason,
     /// The caller, if the token was seen valid before there were no keys.
     held: Option<(Identity, Duration)>,
 }
@@ -216,30 +220,40 @@ impl<C: Clock> Shared<C> {
             }
             Source::Remote(jwks) => {
                 let set = jwks.load();
+                let miss = |instead, reason| {
+                    // Seen valid, and now there are no keys at all: known, if not for certain. A key
+                    // that a set has dropped is another matter.
+                    let known = known.as_ref().filter(|_| set.is_cold());
+                    Found::Miss(Miss {
+                        issuer: position,
+                        kid: kid.map(Box::from),
+                        algorithm,
+                        instead,
+                        issued_at: claims.iat.map(|iat| iat.floor()),
+                        reason,
+                        held: known.and_then(|entry| held(entry, now)),
+                    })
+                };
                 let key = match set.find(kid, algorithm) {
                     Ok(key) => key,
-                    Err(error) if error.may_heal() => {
-                        // Seen valid, and now there are no keys at all: known, if not for certain. A
-                        // key that a set has dropped is another matter.
-                        let held = known
-                            .filter(|_| set.is_cold())
-                            .and_then(|entry| held(entry, now));
-                        let issued_at = claims.iat.map(|iat| iat.floor());
-                        let kid = kid.map(Box::from);
-                        return Ok(Found::Miss(Miss {
-                            issuer: position,
-                            kid,
-                            algorithm,
-                            issued_at,
-                            held,
-                        }));
+                    Err(error) if error.may_heal() => return Ok(miss(None, Reason::UnknownKey)),
+                    // Without an id, that there are several keys may be a rotation under way.
+                    Err(error @ LookupError::Ambiguous) => {
+                        return Ok(miss(Some(Err(error)), Reason::AmbiguousKey));
                     }
                     Err(error) => return Err(reason_of(&error)),
                 };
                 if let Err(refusal) = gate.admit(Work::Signature) {
                     return Ok(Found::NotAdmitted(refusal));
                 }
-                prove(key, algorithm, compact, signature)?;
+                match prove(key, algorithm, compact, signature) {
+                    Ok(()) => {}
+                    // Without an id, nothing but a newer set tells a token under a new key from a forged one.
+                    Err(reason) if kid.is_none() => {
+                        return Ok(miss(Some(Ok(key.material_id())), reason));
+                    }
+                    Err(reason) => return Err(reason),
+                }
                 let overdue = set.overdue(now, jwks.hard_age());
                 Proof {
                     material: key.material_id(),
@@ -361,7 +375,13 @@ impl<C: Clock> Shared<C> {
 
 impl Miss {
     fn wanted(&self, leeway: Duration) -> Wanted<'_> {
-        Wanted::new(self.kid.as_deref(), self.algorithm).issued_at(self.issued_at, leeway)
+        let wanted = Wanted::new(self.kid.as_deref(), self.algorithm);
+        let wanted = wanted.issued_at(self.issued_at, leeway);
+        match self.instead {
+            None => wanted,
+            Some(Ok(material)) => wanted.replacing(material),
+            Some(Err(error)) => wanted.despite(error),
+        }
     }
 }
 
@@ -384,7 +404,7 @@ fn reason_of(error: &LookupError) -> Reason {
 }
 
 /// A caller who was seen valid not too long ago, and how long ago.
-fn held(entry: Entry, now: UnixTime) -> Option<(Identity, Duration)> {
+fn held(entry: &Entry, now: UnixTime) -> Option<(Identity, Duration)> {
     let age = now.since(entry.verified_at);
     (age <= Degrade::GRACE_MAX).then(|| (entry.identity.with_provenance(Provenance::Cached), age))
 }

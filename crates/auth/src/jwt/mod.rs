@@ -166,7 +166,7 @@ impl<C: Clock> Shared<C> {
     fn missing(&self, miss: &Miss, missing: Missing) -> Option<Verdict> {
         match missing {
             Missing::LookAgain => None,
-            Missing::Absent => Some(Verdict::Invalid(crate::Reason::UnknownKey)),
+            Missing::Absent => Some(Verdict::Invalid(miss.reason)),
             Missing::Outage(outage) => Some(Verdict::Indeterminate(self.holding(miss, outage))),
         }
     }

@@ -1,5 +1,6 @@
 //! Scenarios that cross crates live in `tests/tests`, a theme a file.
 
+pub mod api;
 pub mod outage;
 
 /// The examples of `docs/`.

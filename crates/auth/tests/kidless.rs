@@ -1,4 +1,5 @@
 //! Tokens without a key id: a rotation must not look like a forgery.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 mod jwks_support;
 

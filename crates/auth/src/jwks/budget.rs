@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis_core::Problems;
+
+use super::JwksTimes;
+
 /// How many fetches unknown keys may cause, per issuer: one in each period, and a few at once after
 /// a quiet time.
 ///
@@ -17,8 +21,16 @@ pub struct FetchBudget {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Meter {
     budget: FetchBudget,
-    /// The instant at which all that was spent will be paid for.
-    paid_at: Option<Instant>,
+    paid: Paid,
+}
+
+/// When all that was spent will be paid for.
+#[derive(Clone, Copy, Debug)]
+enum Paid {
+    At(Instant),
+    Already,
+    /// Beyond all time.
+    Never,
 }
 
 // === impl FetchBudget ===
@@ -30,7 +42,7 @@ impl FetchBudget {
     /// One fetch in 5 min: what Microsoft asks of those who use Entra ID.
     pub const ENTRA: Self = Self::new(Duration::from_secs(300), 1);
 
-    /// One fetch in each `period`, and up to `burst` at once. Both must not be zero, which
+    /// One fetch in each `period`, of 1 s to 366 days, and up to `burst` at once, at least 1, all of which
     /// [`JwksBuilder::build`](super::JwksBuilder::build) checks.
     #[must_use]
     pub const fn new(period: Duration, burst: u32) -> Self {
@@ -50,6 +62,24 @@ impl FetchBudget {
     }
 }
 
+impl FetchBudget {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        if self.burst == 0 {
+            problems.push("fetch_budget.burst", "is 0", "choose at least 1");
+        }
+        if self.period < Duration::from_secs(1) {
+            problems.push("fetch_budget.period", "is below 1 s", "choose at least 1 s");
+        }
+        if self.period > JwksTimes::LONGEST {
+            problems.push(
+                "fetch_budget.period",
+                "is above 366 days",
+                "choose a shorter one",
+            );
+        }
+    }
+}
+
 impl Default for FetchBudget {
     fn default() -> Self {
         Self::DEFAULT
@@ -62,13 +92,15 @@ impl Meter {
     pub(super) const fn new(budget: FetchBudget) -> Self {
         Self {
             budget,
-            paid_at: None,
+            paid: Paid::Already,
         }
     }
 
     /// How long until a fetch is permitted; zero if it is now.
     pub(super) fn wait(&self, now: Instant) -> Duration {
-        let debt = self.debt(now);
+        let Some(debt) = self.debt(now) else {
+            return Duration::MAX;
+        };
         let credit = self
             .budget
             .period
@@ -78,13 +110,21 @@ impl Meter {
 
     /// Spends one fetch.
     pub(super) fn spend(&mut self, now: Instant) {
-        let debt = self.debt(now).saturating_add(self.budget.period);
-        self.paid_at = now.checked_add(debt);
+        let paid = self
+            .debt(now)
+            .and_then(|debt| debt.checked_add(self.budget.period))
+            .and_then(|debt| now.checked_add(debt));
+        // What cannot be counted must not count as nothing.
+        self.paid = paid.map_or(Paid::Never, Paid::At);
     }
 
-    fn debt(&self, now: Instant) -> Duration {
-        self.paid_at
-            .map_or(Duration::ZERO, |paid| paid.saturating_duration_since(now))
+    /// None if it will never be paid.
+    fn debt(&self, now: Instant) -> Option<Duration> {
+        match self.paid {
+            Paid::At(paid) => Some(paid.saturating_duration_since(now)),
+            Paid::Already => Some(Duration::ZERO),
+            Paid::Never => None,
+        }
     }
 }
 
@@ -126,6 +166,21 @@ mod tests {
         let mut meter = Meter::new(FetchBudget::ENTRA);
         meter.spend(now);
         assert_eq!(meter.wait(now), secs(300));
+    }
+
+    #[test]
+    fn a_budget_beyond_all_time_is_spent_for_good() {
+        for period in [Duration::MAX, Duration::MAX / 2, secs(u64::MAX / 4)] {
+            for burst in [1, 3] {
+                let now = Instant::now();
+                let mut meter = Meter::new(FetchBudget::new(period, burst));
+                for _ in 0..burst {
+                    meter.spend(now);
+                }
+                assert!(!meter.wait(now).is_zero(), "{period:?} {burst}");
+                assert!(!meter.wait(now + secs(1_000_000_000)).is_zero());
+            }
+        }
     }
 
     proptest! {

@@ -170,12 +170,7 @@ impl<C: Clock> JwksBuilder<C> {
         let mut problems = Problems::new();
         self.limits.check(&mut problems);
         self.times.check(&mut problems);
-        if self.budget.burst() == 0 {
-            problems.push("fetch_budget.burst", "is 0", "choose at least 1");
-        }
-        if self.budget.period() < Duration::from_secs(1) {
-            problems.push("fetch_budget.period", "is below 1 s", "choose at least 1 s");
-        }
+        self.budget.check(&mut problems);
         let source = self.source(&mut problems);
         let client = self.client(source.as_ref(), &mut problems);
         let flights = Limits::new()

@@ -7,7 +7,7 @@ use portcullis_core::{OutageCause, UnixTime};
 use crate::Outage;
 use crate::key::{Algorithm, LookupError, MaterialId};
 
-use super::KeySet;
+use super::{JwksTimes, KeySet};
 
 /// The key that a token wants and the loaded set does not have.
 ///
@@ -113,7 +113,7 @@ impl Missing {
     /// Another attempt makes sense after `wait`, or a little later: not all at once.
     pub(super) fn outage(wait: Duration) -> Self {
         const SHORTEST: Duration = Duration::from_secs(1);
-        let wait = wait.max(SHORTEST);
+        let wait = wait.clamp(SHORTEST, JwksTimes::LONGEST);
         let spread = (wait / 10).max(SHORTEST);
         let later = spread.mul_f64(fastrand::f64());
         Self::Outage(Outage::new(OutageCause::KeyUnavailable).retry_after(wait + later))

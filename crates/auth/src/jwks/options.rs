@@ -99,7 +99,7 @@ impl Default for JwksTimes {
 
 impl JwksTimes {
     /// The longest time that may be configured. It keeps every sum of instants in range.
-    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+    pub(super) const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     /// Below this, a retry after a failure would be a busy loop.
     const SHORTEST: Duration = Duration::from_millis(10);
 

@@ -10,7 +10,7 @@ use portcullis_core::{Clock, KeysEvent, KeysOutcome, RefreshAhead};
 use crate::key::DroppedKey;
 
 use super::fetch::{Fetched, Memory};
-use super::miss::Began;
+use super::miss::{Began, Proof};
 use super::shared::Shared;
 use super::state::{Anchor, Unsaved};
 use super::{FetchError, KeySet};
@@ -28,17 +28,15 @@ struct Good {
     outcome: KeysOutcome,
     dropped: Option<Vec<DroppedKey>>,
     soft_age: Duration,
+    /// How old the answer was when it came.
+    age: Duration,
     document: Option<bytes::Bytes>,
 }
 
 /// Fetches, swaps the set, notes the end, reports: in this order.
 ///
 /// The clocks were read before, so the set is never taken for younger than it is.
-pub(super) async fn run<C: Clock>(
-    shared: Arc<Shared<C>>,
-    began: Began,
-    revalidate: bool,
-) -> Result<(), FetchError> {
+pub(super) async fn run<C: Clock>(shared: Arc<Shared<C>>, began: Began) -> Result<(), FetchError> {
     let mut attempt = Attempt {
         shared,
         began,
@@ -47,10 +45,7 @@ pub(super) async fn run<C: Clock>(
     let shared = &attempt.shared;
     let mut memory = shared.state().memory.clone();
     let fetcher = &shared.fetcher;
-    let fetch = tokio::time::timeout(
-        fetcher.attempt,
-        fetcher.fetch(&mut memory, began.moment.at, revalidate),
-    );
+    let fetch = tokio::time::timeout(fetcher.attempt, fetcher.fetch(&mut memory, began.moment.at));
     // A client that panics is a client that failed.
     let fetched = match AssertUnwindSafe(fetch).catch_unwind().await {
         Ok(Ok(fetched)) => fetched,
@@ -105,6 +100,7 @@ impl<C: Clock> Attempt<C> {
                 },
                 dropped: None,
                 soft_age,
+                age: fetched.age,
                 document: None,
             });
         };
@@ -120,6 +116,7 @@ impl<C: Clock> Attempt<C> {
             set,
             dropped: Some(new.dropped),
             soft_age,
+            age: fetched.age,
             document: Some(new.document),
         })
     }
@@ -171,7 +168,8 @@ impl<C: Clock> Attempt<C> {
                 let next = (self.began.moment.at + after).max(now + shared.times.retry_first);
                 let changed = good.set.generation() != before.generation();
                 let kids = good.set.keys().iter().filter_map(|key| key.kid());
-                state.ledger.succeeded(self.began, next, changed, kids);
+                let proof = Proof::new(self.began, good.age);
+                state.ledger.succeeded(proof, next, changed, kids);
                 next
             }
             Err(error) => {

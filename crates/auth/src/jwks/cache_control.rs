@@ -1,4 +1,4 @@
-//! How long a response says that it is good.
+//! How long a response says that it is good, and how old it is.
 
 use std::time::Duration;
 
@@ -51,9 +51,29 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     Some(lifetime.saturating_sub(Duration::from_secs(age)))
 }
 
+/// How old a response is at most; zero if no cache answered (RFC 9111 section 5.1).
+///
+/// `Age` is a whole number, so the copy may be a second older. Of several the largest counts, and what cannot
+/// be read is very old: only a cache writes this field. One that has just looked for itself says 0.
+pub(super) fn age(headers: &HeaderMap) -> Duration {
+    let seconds = headers
+        .get_all(AGE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(|age| delta_seconds(age).unwrap_or(LARGEST))
+        .max()
+        .unwrap_or(0);
+    match seconds {
+        0 => Duration::ZERO,
+        seconds => Duration::from_secs(seconds + 1),
+    }
+}
+
+/// What stands for every larger number of seconds.
+const LARGEST: u64 = 1 << 31;
+
 /// A number of seconds, perhaps in quotes; one that is too large is 2^31 (RFC 9111 section 1.2.2).
 fn delta_seconds(value: &[u8]) -> Option<u64> {
-    const LARGEST: u64 = 1 << 31;
     let value = value.trim_ascii();
     let value = value
         .strip_prefix(b"\"")
@@ -136,6 +156,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ages_are_at_least_what_caches_say() {
+        for (lines, seconds) in [
+            (&[][..], 0),
+            (&["0"], 0),
+            (&["1"], 2),
+            (&[" 300 "], 301),
+            (&["300, 0"], 301),
+            (&["0", "7"], 8),
+            (&["99999999999999999999999999"], LARGEST + 1),
+            (&["-1"], LARGEST + 1),
+            (&["soon"], LARGEST + 1),
+            (&[""], LARGEST + 1),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(AGE, HeaderValue::from_str(line).unwrap());
+            }
+            assert_eq!(age(&headers).as_secs(), seconds, "{lines:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_header_has_an_answer(name in 0_usize..3, value: Vec<u8>) {
@@ -143,6 +185,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert([CACHE_CONTROL, EXPIRES, AGE][name].clone(), value);
             let _ = lifetime(&headers);
+            prop_assert!(age(&headers).as_secs() <= LARGEST + 1);
         }
 
         #[test]

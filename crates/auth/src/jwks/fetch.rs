@@ -62,6 +62,8 @@ pub(super) struct Fetched {
     pub(super) new: Option<NewKeys>,
     /// How long the server says that the set is good.
     pub(super) lifetime: Option<Duration>,
+    /// How long ago the server said so: not zero if a cache answered.
+    pub(super) age: Duration,
 }
 
 #[derive(Debug)]
@@ -79,17 +81,16 @@ const MAX_ETAG: usize = 512;
 // === impl Fetcher ===
 
 impl Fetcher {
-    /// Fetches the keys. With `revalidate`, caches on the way are asked to look again.
+    /// Fetches the keys. Caches on the way are asked to look again.
     ///
     /// What is learned stays in `memory` even if the caller gives up.
     pub(super) async fn fetch(
         &self,
         memory: &mut Memory,
         now: Instant,
-        revalidate: bool,
     ) -> Result<Fetched, FetchError> {
-        let url = self.locate(memory, now, revalidate).await?;
-        let mut get = self.get(url, revalidate);
+        let url = self.locate(memory, now).await?;
+        let mut get = self.get(url);
         let validator = memory.validator.as_ref().filter(|held| held.url == get.url);
         if let Some(validator) = validator {
             get.headers.insert(IF_NONE_MATCH, validator.etag.clone());
@@ -97,12 +98,14 @@ impl Fetcher {
         let asked = validator.is_some();
         let got = self.client.get(&get).await?;
         let lifetime = cache_control::lifetime(&got.headers);
+        let age = cache_control::age(&got.headers);
         if got.status == StatusCode::NOT_MODIFIED {
             // Unasked for, it says nothing about what we hold.
             return if asked {
                 Ok(Fetched {
                     new: None,
                     lifetime,
+                    age,
                 })
             } else {
                 Err(FetchError::Status(304))
@@ -118,16 +121,12 @@ impl Fetcher {
                 document: got.body,
             }),
             lifetime,
+            age,
         })
     }
 
     /// The URL of the keys. Metadata that cannot be read does not take away a URL that is known.
-    async fn locate(
-        &self,
-        memory: &mut Memory,
-        now: Instant,
-        revalidate: bool,
-    ) -> Result<HttpUrl, FetchError> {
+    async fn locate(&self, memory: &mut Memory, now: Instant) -> Result<HttpUrl, FetchError> {
         let discovery = match &self.source {
             Source::Url(url) => return Ok(url.clone()),
             Source::Discovery(discovery) => discovery,
@@ -144,11 +143,11 @@ impl Fetcher {
             // The other half of the time is for the keys.
             Some(_) => {
                 let half = self.attempt / 2;
-                tokio::time::timeout(half, self.discover(discovery, revalidate))
+                tokio::time::timeout(half, self.discover(discovery))
                     .await
                     .unwrap_or(Err(FetchError::Timeout))
             }
-            None => self.discover(discovery, revalidate).await,
+            None => self.discover(discovery).await,
         };
         match (found, &mut memory.endpoint) {
             (Ok(url), _) => {
@@ -173,45 +172,35 @@ impl Fetcher {
         }
     }
 
-    async fn discover(
-        &self,
-        discovery: &Discovery,
-        revalidate: bool,
-    ) -> Result<HttpUrl, FetchError> {
+    async fn discover(&self, discovery: &Discovery) -> Result<HttpUrl, FetchError> {
         let [oidc, oauth] = &discovery.candidates;
-        let first = match self.metadata(discovery, oidc, revalidate).await {
+        let first = match self.metadata(discovery, oidc).await {
             // Not there: the other place.
             Err(FetchError::Status(status)) if (400..500).contains(&status) => {
                 FetchError::Status(status)
             }
             other => return other,
         };
-        match self.metadata(discovery, oauth, revalidate).await {
+        match self.metadata(discovery, oauth).await {
             // The more usual place is the one to complain about.
             Err(FetchError::Status(_)) => Err(first),
             other => other,
         }
     }
 
-    async fn metadata(
-        &self,
-        discovery: &Discovery,
-        url: &HttpUrl,
-        revalidate: bool,
-    ) -> Result<HttpUrl, FetchError> {
-        let got = self.client.get(&self.get(url.clone(), revalidate)).await?;
+    async fn metadata(&self, discovery: &Discovery, url: &HttpUrl) -> Result<HttpUrl, FetchError> {
+        let got = self.client.get(&self.get(url.clone())).await?;
         match got.status {
             StatusCode::OK => discovery.jwks_uri(&got.body),
             other => Err(FetchError::Status(other.as_u16())),
         }
     }
 
-    fn get(&self, url: HttpUrl, revalidate: bool) -> Get {
+    fn get(&self, url: HttpUrl) -> Get {
         let mut headers = HeaderMap::new();
-        if revalidate {
-            // RFC 9111 section 5.2.1.4: a cache on the way may hold the set from before the rotation.
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        }
+        // RFC 9111 section 5.2.1.4: a cache on the way may hold the set from before the rotation. Scheduled fetches
+        // are evidence like the others, and few.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         Get {
             url,
             headers,

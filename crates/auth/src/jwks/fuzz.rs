@@ -32,4 +32,5 @@ pub fn fuzz_lifetime(data: &[u8]) {
         }
     }
     let _ = cache_control::lifetime(&headers);
+    let _ = cache_control::age(&headers);
 }

@@ -28,24 +28,53 @@ pub(super) struct Began {
     pub(super) moment: Moment,
 }
 
+/// A fetch that ended well, and the time for which it speaks: that of its beginning, or if a cache
+/// answered, the time when the copy was made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proof {
+    began: Began,
+    /// None if a cache answered with a copy of before this machine was started.
+    of: Option<Moment>,
+    /// Whether a cache answered.
+    cached: bool,
+}
+
+/// What there is to say that a key does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    None,
+    /// It was so, a while ago.
+    Old,
+    Fresh,
+}
+
 /// What is known about the fetches of one issuer, and the rule for keys that are missing.
 ///
 /// The first row that applies:
 ///
 /// | situation | decision |
 /// |---|---|
-/// | a good fetch proves that the key does not exist | [`Absent`](Decision::Absent) |
+/// | a good fetch proves that the key does not exist, and the proof is fresh | [`Absent`](Decision::Absent) |
 /// | the last fetch failed | [`Unavailable`](Decision::Unavailable) until the next attempt: nobody waits for an issuer that is down |
 /// | a fetch is in flight | [`Join`](Decision::Join): it may bring the key |
+/// | the last fetch began after this request arrived, and a cache answered | [`Unavailable`](Decision::Unavailable): it would answer again |
 /// | the next scheduled fetch is due (the first of all is, from the start) | [`Fetch`](Decision::Fetch), free of charge |
 /// | the budget permits a fetch | [`Fetch`](Decision::Fetch), charged |
 /// | else | [`Unavailable`](Decision::Unavailable) until it does |
+///
+/// Where this says `Unavailable` and there is a proof that is not fresh, the answer is `Absent` after all:
+/// tokens of a withdrawn key must not become outages one by one.
 ///
 /// # Evidence
 ///
 /// A fetch proves that a key does not exist if it ended well and its request was sent
 /// - after this request arrived; or
-/// - after the key id was first seen here, and no earlier than the token was issued by its own word, plus the leeway.
+/// - after the key was first asked for here, and no earlier than the token was issued by its own word, plus the leeway.
+///
+/// The first form is always fresh. The second is while the fetch is younger than the period of the
+/// budget: a key may come back. Every request asks the caches on the way to look again; where one
+/// answers with a copy all the same, the fetch counts as sent when that copy was made, and has only
+/// the second form.
 ///
 /// The second form is what lets the same unknown id be refused again without a fetch each time. The
 /// issue time guards it: who knows an issuer's next key id may send it long before it is published,
@@ -70,8 +99,10 @@ pub(super) struct Ledger {
     /// How many fetches have begun.
     begun: u64,
     flight: Option<Began>,
-    /// The last fetch that ended well.
-    good: Option<Began>,
+    /// The last fetch that ended well: it brought the set in use.
+    good: Option<Proof>,
+    /// How long evidence of the second form is fresh.
+    fresh: Duration,
     /// Whether the last fetch to end failed.
     failing: bool,
     /// When the next fetch is scheduled.
@@ -106,6 +137,23 @@ pub(super) enum Decision {
     Unavailable(Duration),
 }
 
+// === impl Proof ===
+
+impl Proof {
+    /// A fetch whose answer was so old when it came; zero if no cache gave it.
+    pub(super) fn new(began: Began, age: Duration) -> Self {
+        let of = began.moment.at.checked_sub(age).map(|at| Moment {
+            at,
+            wall: began.moment.wall - age,
+        });
+        Self {
+            began,
+            of,
+            cached: !age.is_zero(),
+        }
+    }
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -115,6 +163,7 @@ impl Ledger {
             seen: Seen::new(),
             displaced: Seen::new(),
             meter: Meter::new(budget),
+            fresh: budget.period(),
             longest,
             begun: 0,
             flight: None,
@@ -127,18 +176,33 @@ impl Ledger {
     /// Decides, and notes that the id was seen.
     pub(super) fn decide(&mut self, now: Moment, question: Question<'_>) -> Decision {
         let first_seen = self.first_seen(now, question);
-        if self.is_evidence(now, first_seen, question) {
-            Decision::Absent
-        } else if self.failing {
-            Decision::Unavailable(self.wait(now.at))
+        let evidence = self.evidence(now, first_seen, question);
+        if evidence == Evidence::Fresh {
+            return Decision::Absent;
+        }
+        // Evidence had the first form otherwise.
+        let asked_a_cache = self
+            .good
+            .is_some_and(|good| good.began.number > question.arrived);
+        if self.failing {
+            self.without_fetch(now, evidence)
         } else if self.in_flight(now.at) {
             Decision::Join
+        } else if asked_a_cache {
+            self.without_fetch(now, evidence)
         } else if now.at >= self.next {
             Decision::Fetch { charged: false }
         } else if self.meter.wait(now.at).is_zero() {
             Decision::Fetch { charged: true }
         } else {
-            Decision::Unavailable(self.wait(now.at))
+            self.without_fetch(now, evidence)
+        }
+    }
+
+    fn without_fetch(&self, now: Moment, evidence: Evidence) -> Decision {
+        match evidence {
+            Evidence::None => Decision::Unavailable(self.wait(now.at)),
+            Evidence::Old | Evidence::Fresh => Decision::Absent,
         }
     }
 
@@ -153,17 +217,30 @@ impl Ledger {
         }
     }
 
-    fn is_evidence(&self, now: Moment, first_seen: First, question: Question<'_>) -> bool {
-        let Some(good) = self.good else { return false };
-        if good.number > question.arrived {
-            return true;
+    fn evidence(&self, now: Moment, first_seen: First, question: Question<'_>) -> Evidence {
+        let Some(good) = self.good else {
+            return Evidence::None;
+        };
+        if !good.cached && good.began.number > question.arrived {
+            return Evidence::Fresh;
         }
+        let (Some(of), Some(issued)) = (good.of, question.issued) else {
+            return Evidence::None;
+        };
+        let asked_before = if good.cached {
+            of.at > first_seen.at
+        } else {
+            good.began.number > first_seen.begun
+        };
         // The wall clock may have been corrected since: of the two ways to say when the fetch began, the
         // earlier one counts.
-        let began = good.moment;
-        let ago = now.at.saturating_duration_since(began.at);
-        let began_wall = began.wall.min(now.wall - ago);
-        good.number > first_seen.begun && question.issued.is_some_and(|issued| began_wall >= issued)
+        let ago = now.at.saturating_duration_since(of.at);
+        let wall = of.wall.min(now.wall - ago);
+        match asked_before && wall >= issued {
+            false => Evidence::None,
+            true if ago < self.fresh => Evidence::Fresh,
+            true => Evidence::Old,
+        }
     }
 
     /// How long until something may have changed.
@@ -216,14 +293,15 @@ impl Ledger {
 
     /// Whether a fetch that began later has ended well.
     pub(super) fn is_outdated(&self, began: Began) -> bool {
-        self.good.is_some_and(|good| good.number > began.number)
+        self.good
+            .is_some_and(|good| good.began.number > began.number)
     }
 
     /// Notes that a fetch ended well, whether the set has another content now, with which ids, and when the
     /// next one is scheduled.
     pub(super) fn succeeded<'k>(
         &mut self,
-        began: Began,
+        proof: Proof,
         next: Instant,
         changed: bool,
         kids: impl IntoIterator<Item = &'k str>,
@@ -236,8 +314,8 @@ impl Ledger {
             self.seen.forget(&None::<&str>);
             self.displaced.clear();
         }
-        self.ended(began);
-        self.good = Some(began);
+        self.ended(proof.began);
+        self.good = Some(proof);
         self.failing = false;
         self.next = next;
     }

@@ -1,4 +1,4 @@
-use proptest::prelude::*;
+use crate::key::LookupError;
 
 use super::*;
 
@@ -10,6 +10,8 @@ const fn secs(seconds: u64) -> Duration {
 struct Rig {
     start: Instant,
     ledger: Ledger,
+    /// What the set has in place of every key that is asked for.
+    instead: Option<(Algorithm, Instead)>,
 }
 
 const DATE: u64 = 1_900_000_000;
@@ -21,6 +23,7 @@ impl Rig {
         Self {
             start,
             ledger: Ledger::new(FetchBudget::DEFAULT, secs(7), start),
+            instead: None,
         }
     }
 
@@ -49,8 +52,13 @@ impl Rig {
     }
 
     fn succeed(&mut self, began: Began) {
-        let next = self.at(1_000_000);
-        self.ledger.succeeded(began, next, false, []);
+        self.succeed_with(began, 0, false, None);
+    }
+
+    /// With an answer so old.
+    fn succeed_with(&mut self, began: Began, age: u64, changed: bool, kid: Option<&str>) {
+        let (proof, next) = (Proof::new(began, secs(age)), self.at(1_000_000));
+        self.ledger.succeeded(proof, next, changed, kid);
     }
 
     fn fail(&mut self, began: Began, next: u64) {
@@ -73,7 +81,7 @@ impl Rig {
     fn ask_again(&mut self, at: u64, kid: &str, arrived: u64, issued: Option<u64>) -> Decision {
         let question = Question {
             kid: Some(kid),
-            instead: None,
+            instead: self.instead,
             arrived,
             issued: issued.map(|at| UnixTime::from_secs(DATE + at)),
         };
@@ -138,8 +146,12 @@ fn that_a_key_was_unknown_once_says_nothing_when_it_is_withdrawn() {
     let mut rig = Rig::fetched(0);
     rig.ask(5, "key", Some(5));
     let brought = rig.begin(6, true);
-    rig.ledger
-        .succeeded(brought, rig.at(1_000_000), true, ["key"]);
+    rig.ledger.succeeded(
+        Proof::new(brought, Duration::ZERO),
+        rig.at(1_000_000),
+        true,
+        ["key"],
+    );
     // A later set lacks it: perhaps that of a replica which lags behind.
     rig.fetch(100);
     assert_eq!(rig.ask(101, "key", Some(5)), FETCH);
@@ -205,12 +217,14 @@ fn a_spent_budget_waits_for_what_comes_first() {
     let mut rig = Rig::fetched(0);
     for _ in 0..2 {
         let began = rig.begin(1, true);
-        rig.ledger.succeeded(began, rig.at(10), false, []);
+        rig.ledger
+            .succeeded(Proof::new(began, Duration::ZERO), rig.at(10), false, []);
     }
     let schedule = Decision::Unavailable(secs(8));
     assert_eq!(rig.ask(2, "a", None), schedule, "the scheduled fetch");
     let began = rig.begin(1, false);
-    rig.ledger.succeeded(began, rig.at(100), false, []);
+    rig.ledger
+        .succeeded(Proof::new(began, Duration::ZERO), rig.at(100), false, []);
     let budget = Decision::Unavailable(secs(29));
     assert_eq!(rig.ask(2, "a", None), budget, "the budget");
     let free = Decision::Fetch { charged: false };
@@ -267,169 +281,104 @@ fn of_two_readings_of_the_wall_clock_the_earlier_counts() {
     assert_eq!(rig.ledger.decide(ahead, question), FETCH);
 }
 
-/// One step in the life of an issuer and of those who ask.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Pass(u64),
-    /// A fetch begins, if none is in flight and the ledger agrees.
-    Ask {
-        kid: u8,
-        iat_ago: Option<u64>,
-    },
-    Scheduled,
-    End {
-        good: bool,
-    },
+/// Somebody who holds a token of a withdrawn key is refused, and not told that nobody knows.
+#[test]
+fn old_evidence_is_looked_at_again_if_that_is_possible_and_else_believed() {
+    let mut rig = Rig::fetched(0);
+    rig.ask(1, "a", Some(1));
+    rig.fetch(10);
+    assert_eq!(rig.ask(39, "a", Some(1)), Decision::Absent);
+    assert_eq!(rig.ask(40, "a", Some(1)), FETCH);
+    // Another fetch, in flight, is worth waiting for.
+    let began = rig.begin(40, true);
+    assert_eq!(rig.ask(41, "a", Some(1)), Decision::Join);
+    rig.fail(began, 60);
+    assert_eq!(rig.ask(42, "a", Some(1)), Decision::Absent, "an outage");
+    let began = rig.begin(60, true);
+    rig.succeed(began);
+    assert_eq!(rig.ask(89, "a", Some(1)), Decision::Absent);
+    rig.ledger.meter.spend(rig.at(89));
+    rig.ledger.meter.spend(rig.at(89));
+    assert_eq!(rig.ask(91, "a", Some(1)), Decision::Absent, "no budget");
+    let waits = rig.ask(91, "b", Some(1));
+    assert!(matches!(waits, Decision::Unavailable(_)), "{waits:?}");
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        3 => (0_u64..20).prop_map(Step::Pass),
-        5 => (0_u8..4, proptest::option::of(0_u64..60))
-            .prop_map(|(kid, iat_ago)| Step::Ask { kid, iat_ago }),
-        1 => Just(Step::Scheduled),
-        3 => any::<bool>().prop_map(|good| Step::End { good }),
-    ];
-    proptest::collection::vec(step, 1..200)
-}
-
-/// What happened, remembered in full: the oracle.
-#[derive(Default)]
-struct History {
-    /// What has happened so far, counted; nothing happens at the same time.
-    events: usize,
-    first_seen: std::collections::HashMap<u8, usize>,
-    /// When each good fetch began: by the count, by the clock.
-    good: Vec<(usize, u64)>,
-    flight: Option<(usize, Began)>,
-    failing: bool,
-    charged: Vec<u64>,
-}
-
-proptest! {
-    #[test]
-    fn decisions_are_those_of_the_definition(steps in steps()) {
-        let mut rig = Rig::fetched(0);
-        let mut history = History { good: vec![(0, 0)], ..History::default() };
-        let mut now = 1;
-        for step in steps {
-            history.events += 1;
-            let event = history.events;
-            match step {
-                Step::Pass(seconds) => {
-                    now += seconds;
-                    // Fetches end in their time.
-                    let overdue = |began: &Began| rig.at(now) - began.moment.at >= secs(7);
-                    if history.flight.as_ref().is_some_and(|(_, began)| overdue(began)) {
-                        let (_, began) = history.flight.take().unwrap();
-                        rig.fail(began, now + 5);
-                        history.failing = true;
-                    }
-                }
-                Step::Scheduled if history.flight.is_none() => {
-                    history.flight = Some((event, rig.begin(now, false)));
-                }
-                Step::End { good } => {
-                    let Some((count, began)) = history.flight.take() else { continue };
-                    history.failing = !good;
-                    if good {
-                        rig.succeed(began);
-                        history.good.push((count, began.moment.wall.as_secs() - DATE));
-                    } else {
-                        rig.fail(began, now + 5);
-                    }
-                }
-                Step::Scheduled => {}
-                Step::Ask { kid, iat_ago } => {
-                    let issued = iat_ago.map(|ago| now.saturating_sub(ago));
-                    let first = *history.first_seen.entry(kid).or_insert(event);
-                    let proof = history.good.iter().any(|(count, began)| {
-                        // A question may begin a fetch.
-                        *count >= first && issued.is_some_and(|issued| *began >= issued)
-                    });
-                    let decision = rig.ask(now, &kid.to_string(), issued);
-                    match decision {
-                        Decision::Absent => prop_assert!(proof),
-                        other => prop_assert!(!proof, "{:?}", other),
-                    }
-                    match decision {
-                        Decision::Absent => {}
-                        Decision::Unavailable(wait) => prop_assert!(
-                            history.failing || history.flight.is_none() && !wait.is_zero()
-                        ),
-                        Decision::Join => {
-                            prop_assert!(history.flight.is_some() && !history.failing);
-                        }
-                        Decision::Fetch { charged } => {
-                            prop_assert!(charged, "the schedule is far away");
-                            prop_assert!(history.flight.is_none() && !history.failing);
-                            history.flight = Some((event, rig.begin(now, true)));
-                            history.charged.push(now);
-                        }
-                    }
-                }
-            }
-        }
-        for (i, first) in history.charged.iter().enumerate() {
-            for (j, last) in history.charged.iter().enumerate().skip(i) {
-                prop_assert!((j - i + 1) as u64 <= 2 + (last - first) / 30, "the budget");
-            }
-        }
+#[test]
+fn a_copy_from_a_cache_speaks_for_the_time_when_it_was_made() {
+    let mut rig = Rig::fetched(0);
+    rig.ask(100, "a", Some(50));
+    for (began, age, issued, decision) in [
+        (120, 20, 50, FETCH),
+        (120, 19, 50, Decision::Absent),
+        (120, 19, 101, Decision::Absent),
+        (120, 19, 102, FETCH),
+        (120, 0, 120, Decision::Absent),
+    ] {
+        let fetch = rig.begin(began, false);
+        rig.succeed_with(fetch, age, false, None);
+        let told = rig.ask(120, "a", Some(issued));
+        assert_eq!(told, decision, "{began} {age} {issued}");
     }
-
-    /// The point of it all. The issuer publishes a key at some time and signs with it from then on; its
-    /// clock differs from ours by no more than the leeway. Whatever was asked before, with whatever
-    /// claims, a good token is never refused unless the key was looked up since it exists.
-    #[test]
-    fn a_good_token_is_never_absent(
-        steps in steps(),
-        published in 1_u64..400,
-        skew in -30_i64..=30,
-    ) {
-        const LEEWAY: u64 = 30;
-        let mut rig = Rig::fetched(0);
-        // Whether a set with the key is loaded: then nobody asks.
-        let mut held = false;
-        // The fetch in flight, and whether the key was published when it began.
-        let mut flight: Option<(bool, Began)> = None;
-        // The requests with a good token that wait: when they arrived.
-        let mut waiting = Vec::new();
-        let mut now = 1;
-        for step in steps {
-            match step {
-                Step::Pass(seconds) => now += seconds,
-                Step::Scheduled if flight.is_none() => {
-                    flight = Some((now >= published, rig.begin(now, false)));
-                }
-                Step::End { good } => {
-                    let Some((has_key, began)) = flight.take() else { continue };
-                    if good {
-                        rig.succeed(began);
-                        held |= has_key;
-                    } else {
-                        rig.fail(began, now + 5);
-                    }
-                }
-                Step::Scheduled => {}
-                // An attacker, who knows the id of the key to come.
-                Step::Ask { iat_ago, .. } if !held => {
-                    rig.ask(now, "key", iat_ago.map(|ago| now.saturating_sub(ago)));
-                }
-                Step::Ask { .. } => {}
-            }
-            if now >= published && !held {
-                // A token issued this second, by the issuer's clock.
-                let issued = Some(now.saturating_add_signed(skew) + LEEWAY);
-                waiting.push((rig.ledger.begun(), issued));
-                waiting.push((rig.ledger.begun(), None));
-                for (arrived, issued) in &waiting {
-                    let decision = rig.ask_again(now, "key", *arrived, *issued);
-                    prop_assert_ne!(decision, Decision::Absent);
-                    if matches!(decision, Decision::Fetch { .. }) && flight.is_none() {
-                        flight = Some((true, rig.begin(now, true)));
-                    }
-                }
-            }
-        }
-    }
+    // Nor for a request that waited for it, which does not ask the same cache again.
+    let arrived = rig.ledger.begun();
+    let fetch = rig.begin(200, false);
+    rig.succeed_with(fetch, 1, false, None);
+    let told = rig.ask_again(200, "b", arrived, Some(50));
+    assert!(matches!(told, Decision::Unavailable(_)), "{told:?}");
+    // Older than the machine, for all that is known.
+    let fetch = rig.begin(201, false);
+    rig.succeed_with(fetch, u64::MAX / 2, false, None);
+    assert_eq!(rig.ask(202, "a", Some(50)), FETCH);
 }
+
+#[test]
+fn what_is_in_place_of_a_key_is_asked_about_apart_and_until_the_set_changes() {
+    let mut rig = Rig::fetched(0);
+    rig.ask(1, "a", Some(1));
+    rig.fetch(10);
+    assert_eq!(rig.ask(11, "a", Some(1)), Decision::Absent);
+    let error = |error| Some((Algorithm::ES256, Err(error)));
+    rig.instead = error(LookupError::Ambiguous);
+    assert_eq!(rig.ask(11, "a", Some(1)), FETCH, "not that of the id");
+    rig.fetch(12);
+    assert_eq!(rig.ask(13, "a", Some(1)), Decision::Absent);
+    // A flood of ids that are nowhere does not wash it out.
+    rig.instead = None;
+    for kid in 0..3 * super::super::seen::CAPACITY {
+        rig.ask(13, &kid.to_string(), Some(1));
+    }
+    rig.instead = error(LookupError::Ambiguous);
+    assert_eq!(rig.ask(13, "a", Some(1)), Decision::Absent);
+    rig.instead = error(LookupError::AlgorithmMismatch);
+    assert_eq!(rig.ask(13, "a", Some(1)), FETCH, "another thing");
+    rig.instead = error(LookupError::Ambiguous);
+    // The same may be in its place again later, and that is another story.
+    let began = rig.begin(14, false);
+    rig.succeed_with(began, 0, true, None);
+    assert_eq!(rig.ask(15, "a", Some(1)), FETCH);
+}
+
+#[test]
+fn a_token_without_an_id_is_unseen_again_when_the_set_changed() {
+    let mut rig = Rig::fetched(0);
+    let ask = |rig: &mut Rig, at| {
+        let question = Question {
+            kid: None,
+            instead: None,
+            arrived: rig.ledger.begun(),
+            issued: Some(UnixTime::from_secs(DATE + 1)),
+        };
+        let now = rig.moment(at);
+        rig.ledger.decide(now, question)
+    };
+    ask(&mut rig, 1);
+    rig.fetch(10);
+    assert_eq!(ask(&mut rig, 11), Decision::Absent);
+    let began = rig.begin(12, false);
+    rig.succeed_with(began, 0, true, None);
+    assert_eq!(ask(&mut rig, 13), FETCH);
+}
+
+#[path = "miss_oracle.rs"]
+mod oracle;

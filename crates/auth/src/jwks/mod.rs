@@ -16,10 +16,19 @@
 //! # A key that is missing
 //!
 //! "There is no such key" is said by evidence only: after a good fetch that began after the request
-//! came, or after the key id was first seen and the token was issued. Until then it is "could not find out",
+//! came, or after the key was first asked for and the token was issued. Until then it is "could not find out",
 //! never "no". Unknown ids cause at most as many fetches as the [`FetchBudget`] has, whoever sends how many;
 //! those who wait share one fetch, are bounded in number and time, and survive each other's
 //! cancellation. While the issuer is known to be down, nobody waits.
+//!
+//! Every fetch asks the caches on the way to look again (RFC 9111 section 5.2.1.4). What one answers all
+//! the same, as `Age` tells, brings good keys, and is evidence only for what was asked for, and issued,
+//! before that copy was made. So behind a cache that takes no orders, an unknown id is "could not find
+//! out" for as long as the cache keeps its copies: have it keep those of the key set briefly.
+//! Evidence older than the period of the budget is looked at again where the budget has a fetch for it.
+//!
+//! A key may also be replaced under the same id, or without one. Then a token under the new key meets
+//! the old one, as a forged token does; [`Wanted::replacing`] asks for another, by the same rules.
 //!
 //! # Examples
 //!

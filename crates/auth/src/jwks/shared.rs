@@ -129,7 +129,7 @@ impl<C: Clock> Shared<C> {
     ) -> Result<FetchTicket, FetchError> {
         let began = state.ledger.next(now);
         let shared = Arc::clone(self);
-        let work = move || attempt::run(shared, began, charged);
+        let work = move || attempt::run(shared, began);
         let ticket = self
             .flights
             .spawn_if_absent((), work)

@@ -269,6 +269,26 @@ async fn a_cookie_needs_proof_of_the_same_origin_for_unsafe_methods_and_a_header
 }
 
 #[tokio::test]
+async fn a_cookie_opens_a_websocket_for_its_own_origin_only() {
+    let layer = pair();
+    let session = cookie("bobs");
+    let opening = |origin: &'static str| {
+        request(&[
+            ("cookie", session.as_str()),
+            ("connection", "upgrade"),
+            ("upgrade", "websocket"),
+            ("origin", origin),
+        ])
+    };
+    let answer = ask(&layer, opening("https://evil.example.org")).await;
+    assert_bad_request(&answer, Reason::CrossSite);
+    assert_is(
+        &ask(&layer, opening("https://api.example.com")).await,
+        "bob",
+    );
+}
+
+#[tokio::test]
 async fn dropping_the_token_of_a_pair_leaves_the_other_cookies() {
     let layer = pair().with_token_dropped();
     let asked = request(&[("cookie", &cookie("bobs"))]);

@@ -72,11 +72,11 @@ fn pairs() -> impl Iterator<Item = (usize, usize)> {
 #[tokio::test]
 async fn each_token_is_judged_by_the_issuer_that_it_names() {
     let stand = Stand::new();
-    for which in 0..3 {
+    for (which, name) in NAMES.into_iter().enumerate() {
         let token = stand.token(which).sign(&stand.keys[which]);
         for _ in 0..2 {
             let answer = ask(&stand.layer, bearer(&token)).await;
-            assert_eq!(answer.caller().issuer(), NAMES[which]);
+            assert_eq!(answer.caller().issuer(), name);
         }
     }
 }
@@ -135,8 +135,7 @@ async fn the_audience_of_another_issuer_does_not_count() {
 #[tokio::test]
 async fn a_name_that_differs_by_a_slash_or_a_letter_is_not_trusted() {
     let stand = Stand::new();
-    for which in 0..3 {
-        let name = NAMES[which];
+    for (which, name) in NAMES.into_iter().enumerate() {
         let slash = match name.strip_suffix('/') {
             Some(without) => without.to_owned(),
             None => format!("{name}/"),

@@ -1,4 +1,5 @@
 //! The seam for a revocation view: what it knows against a caller outranks everything else.
+#![allow(clippy::unwrap_used, reason = "unwrap in a test is an assertion")]
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};

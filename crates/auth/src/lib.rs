@@ -67,7 +67,7 @@ pub use by_shape::ByShape;
 pub use cache::VerdictCache;
 pub use challenge::Challenge;
 pub use degrade::{Decision, Degrade, Grace, OutageBudget};
-pub use extract::{Bearer, CookieToken, Extracted, QueryToken, TokenExtractor};
+pub use extract::{Bearer, CookieToken, Extracted, QueryToken, TokenExtractor, extractor_fn};
 pub use jwt::{Issuer, JwtVerifier, JwtVerifierBuilder, Keys};
 pub use metadata::ResourceMetadata;
 pub use reason::Reason;

@@ -90,7 +90,31 @@ impl<A: TokenExtractor, B: TokenExtractor> TokenExtractor for (A, B) {
     }
 }
 
-/// Any function of the head.
+/// Makes an extractor of a closure.
+///
+/// It is the closure itself; but only with its type spelled out here does the compiler see that what it
+/// returns is borrowed from the head.
+///
+/// ```
+/// use portcullis_auth::{Extracted, Presented, extractor_fn};
+///
+/// let extractor = extractor_fn(|head| match head.headers.get("x-token") {
+///     Some(value) => Extracted::Token(Presented::new(value.as_bytes())),
+///     None => Extracted::Nothing,
+/// });
+/// # fn is_extractor(_: impl portcullis_auth::TokenExtractor) {}
+/// # is_extractor(extractor);
+/// ```
+///
+/// A closure can neither hide nor remove the token: implement [`TokenExtractor`] where that matters.
+pub fn extractor_fn<F>(extract: F) -> F
+where
+    F: for<'r> Fn(Head<'r>) -> Extracted<'r> + Send + Sync + 'static,
+{
+    extract
+}
+
+/// Any function of the head; see [`extractor_fn`] for closures.
 impl<F> TokenExtractor for F
 where
     F: for<'r> Fn(Head<'r>) -> Extracted<'r> + Send + Sync + 'static,

@@ -98,14 +98,13 @@ async fn look_up(shared: Arc<Shared>, host: Box<str>) -> Result<Arc<[IpAddr]>, (
         return Err(());
     }
     // The answer is noted even if it comes when nobody waits any longer.
-    let thread = tokio::task::spawn_blocking(move || {
-        let ended = Ended {
-            shared,
-            host,
-            answer: None,
-        };
-        ended.look_up()
-    });
+    // Made here: a runtime that shuts down drops the closure unrun, and the name must not stay busy then.
+    let ended = Ended {
+        shared,
+        host,
+        answer: None,
+    };
+    let thread = tokio::task::spawn_blocking(move || ended.look_up());
     thread.await.unwrap_or(Err(()))
 }
 

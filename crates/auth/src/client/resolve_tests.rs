@@ -173,3 +173,32 @@ async fn names_are_bounded_and_the_oldest_goes() {
     assert!(names.contains_key(&*(3 * MAX_NAMES - 1).to_string()));
     assert!(!names.contains_key("0"));
 }
+
+/// A runtime that shuts down takes no more blocking work, and drops it unrun.
+#[test]
+fn a_look_up_that_never_ran_does_not_keep_the_name_busy() {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+    };
+    let system = System::default();
+    system.answers(Some("192.0.2.1"));
+    let resolver = system.resolver();
+    let first = runtime();
+    let gone = first.handle().clone();
+    first.shutdown_background();
+    {
+        let _inside = gone.enter();
+        let mut waiting = std::pin::pin!(resolve(&resolver, "a"));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(!matches!(
+            waiting.as_mut().poll(&mut context),
+            std::task::Poll::Ready(Some(_))
+        ));
+    }
+    assert_eq!(system.asked(), 0);
+    let found = runtime().block_on(resolve(&resolver, "a"));
+    assert_eq!(found.as_deref(), Some("192.0.2.1"));
+}

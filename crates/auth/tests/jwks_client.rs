@@ -47,9 +47,7 @@ async fn until(mut so: impl FnMut() -> bool) {
 }
 
 fn plain(issuer: &FakeIssuer) -> JwksBuilder {
-    Jwks::builder(issuer.issuer())
-        .with_http_client(Builder::new().without_system_roots().build().unwrap())
-        .with_times(quick())
+    Jwks::builder(issuer.issuer()).with_times(quick())
 }
 
 #[tokio::test]
@@ -110,7 +108,6 @@ async fn a_server_that_stalls_in_the_middle_of_a_body_is_let_go() {
     });
     let jwks = Jwks::builder("https://id.example")
         .with_jwks_url(format!("http://{address}/jwks"))
-        .with_http_client(Builder::new().without_system_roots().build().unwrap())
         .with_times(quick())
         .build()
         .unwrap();
@@ -280,9 +277,8 @@ async fn whom_we_do_not_trust_gives_no_keys() {
     let server = Server::start(&[b"http/1.1"]).await;
     let other = Server::start(&[]).await;
     for (host, client) in [
-        // Another authority; none; and a name that is not on the certificate.
+        // Another authority, and a name that is not on the certificate.
         ("localhost", other.trusted()),
-        ("localhost", Builder::new().without_system_roots()),
         ("127.0.0.1", server.trusted()),
     ] {
         let jwks = server.jwks(host, client);
@@ -295,13 +291,14 @@ async fn whom_we_do_not_trust_gives_no_keys() {
 #[tokio::test]
 async fn a_handshake_that_hangs_has_a_deadline() {
     // It takes connections and says nothing.
+    let other = Server::start(&[]).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let jwks = Jwks::builder("https://id.example")
         .with_jwks_url(format!("https://{address}/jwks"))
         .with_http_client(
-            Builder::new()
-                .without_system_roots()
+            other
+                .trusted()
                 .with_connect_deadline(Duration::from_millis(50))
                 .build()
                 .unwrap(),

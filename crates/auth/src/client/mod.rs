@@ -34,6 +34,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use portcullis_core::{ConfigError, Problems};
+use rustls::ClientConfig;
 
 use crate::jwks::{FetchError, HttpClient};
 
@@ -62,6 +63,14 @@ pub fn default_client() -> Result<HttpClient, ConfigError> {
     Builder::new().build()
 }
 
+/// A client for http alone, on a machine that need not have any roots.
+///
+/// # Errors
+/// See [`Builder::build`].
+pub(crate) fn plain_client() -> Result<HttpClient, ConfigError> {
+    Builder::new().build_with(Resolver::system(), Roots::nobody())
+}
+
 // === impl Builder ===
 
 impl Builder {
@@ -83,7 +92,7 @@ impl Builder {
         self
     }
 
-    /// Does not trust the roots of the system: only those [given](Self::with_ca_pem).
+    /// Does not trust the roots of the system: only those [given](Self::with_ca_pem), at least one.
     pub fn without_system_roots(mut self) -> Self {
         self.roots.leave_out_system();
         self
@@ -113,12 +122,18 @@ impl Builder {
     /// Builds the client.
     ///
     /// # Errors
-    /// A PEM text without certificates or with a broken one, no roots on this system (give some), a deadline of zero.
+    /// A PEM text without certificates or with a broken one, no roots on this system (give some) or none
+    /// to trust at all, a deadline of zero.
     pub fn build(self) -> Result<HttpClient, ConfigError> {
-        self.build_with(Resolver::system())
+        let config = self.roots.config();
+        self.build_with(Resolver::system(), config)
     }
 
-    fn build_with(self, resolver: Resolver) -> Result<HttpClient, ConfigError> {
+    fn build_with(
+        self,
+        resolver: Resolver,
+        config: Result<ClientConfig, ConfigError>,
+    ) -> Result<HttpClient, ConfigError> {
         let mut problems = Problems::new();
         for (path, deadline) in [
             ("address_deadline", self.address_deadline),
@@ -130,7 +145,7 @@ impl Builder {
                 problems.push(path, "is 0", "choose a longer one");
             }
         }
-        let config = problems.absorb("", self.roots.config());
+        let config = problems.absorb("", config);
         problems.check()?;
         let Some(config) = config else {
             return Err(ConfigError::new("tls", "is not configured", ""));

@@ -51,13 +51,28 @@ impl Roots {
                 );
             }
         }
+        if !self.system && self.given.is_empty() {
+            problems.push(
+                "roots",
+                "are none: no server would be trusted",
+                "give a CA certificate, or use those of the system",
+            );
+        }
+        Self::trusting(roots).and_then(|config| problems.into_result(config))
+    }
+
+    /// A configuration that trusts nobody: for http, where there is nobody to trust.
+    pub(super) fn nobody() -> Result<ClientConfig, ConfigError> {
+        Self::trusting(RootCertStore::empty())
+    }
+
+    fn trusting(roots: RootCertStore) -> Result<ClientConfig, ConfigError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        Ok(ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|_| ConfigError::new("tls", "has no protocol version", ""))?
             .with_root_certificates(roots)
-            .with_no_client_auth();
-        problems.into_result(config)
+            .with_no_client_auth())
     }
 }
 

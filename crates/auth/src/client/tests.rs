@@ -13,8 +13,7 @@ async fn fetch_by(issuer: &FakeIssuer, addresses: &'static [&'static str]) -> Op
             .collect())
     });
     let client = Builder::new()
-        .without_system_roots()
-        .build_with(resolver)
+        .build_with(resolver, Roots::nobody())
         .unwrap();
     let port = issuer.address().unwrap().port();
     let jwks = Jwks::builder(issuer.issuer())
@@ -57,6 +56,13 @@ async fn errors_of_the_way_have_names() {
         fetch_by(&issuer, &["127.0.0.1"]).await,
         Some(FetchError::Connect)
     );
+}
+
+#[test]
+fn a_client_that_trusts_nobody_is_a_configuration_error() {
+    let error = Builder::new().without_system_roots().build().unwrap_err();
+    let paths: Vec<_> = error.problems().map(|problem| &*problem.path).collect();
+    assert_eq!(paths, ["roots"]);
 }
 
 #[test]

@@ -239,9 +239,7 @@ impl<C: Clock> JwksBuilder<C> {
         let ready = crate::client::default_client().or_else(|error| {
             // A machine without certificates is good enough for an issuer on itself.
             match source {
-                Some(source) if source.is_plain() => {
-                    crate::client::Builder::new().without_system_roots().build()
-                }
+                Some(source) if source.is_plain() => crate::client::plain_client(),
                 _ => Err(error),
             }
         });

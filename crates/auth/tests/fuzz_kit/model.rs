@@ -208,8 +208,9 @@ impl Claims {
                 "auth_time" => drop(date(node)?),
                 "client_id" => clients[0] = Some(text(node)?),
                 "azp" => clients[1] = Some(text(node)?),
-                "appid" => clients[2] = Some(text(node)?),
-                "cid" => clients[3] = Some(text(node)?),
+                // What may mean something else to others counts only as a string.
+                "appid" => clients[2] = text(node).ok(),
+                "cid" => clients[3] = text(node).ok(),
                 "scope" => scope = Some(strings(node)?),
                 "scp" => scp = Some(strings(node)?),
                 _ => {}

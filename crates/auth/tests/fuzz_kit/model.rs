@@ -89,7 +89,7 @@ fn token_type(rule: Rule, header: &Header, claims: &Claims) -> Judged<()> {
     if !fits {
         return Err(Reason::TokenType);
     }
-    let complete = claims.sub && claims.iat.is_some() && claims.jti && claims.client.is_some();
+    let complete = claims.sub && claims.iat.is_some() && claims.jti && claims.client_id;
     if rule == Rule::AccessToken && !complete {
         return Err(Reason::MissingClaim);
     }
@@ -135,6 +135,8 @@ struct Claims {
     nbf: Option<(u128, u128)>,
     iat: Option<(u128, u128)>,
     client: Option<String>,
+    /// Whether the client is named as RFC 9068 names it.
+    client_id: bool,
     scope: Option<Strings>,
     bound: bool,
     roles: usize,
@@ -216,8 +218,11 @@ impl Claims {
                 _ => {}
             }
         }
+        claims.client_id = clients[0].is_some();
         claims.client = clients.into_iter().flatten().next();
-        claims.scope = scope.or(scp);
+        // A list that is there and empty grants no less than one that is not there.
+        let filled = |list: &Strings| list.iter().any(|text| !text.is_empty());
+        claims.scope = scope.filter(filled).or(scp);
         Ok(claims)
     }
 }

@@ -73,6 +73,8 @@ impl JwksBuilder<SystemClock> {
 
 impl<C: Clock> JwksBuilder<C> {
     /// Fetches the keys from this URL. There is no discovery then, and the issuer need not be a URL.
+    ///
+    /// Like every URL here it is written in ASCII (RFC 3986), names beyond that in their `xn--` form.
     pub fn with_jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
         self

@@ -32,7 +32,8 @@ pub enum FetchError {
     NotJson,
     /// The metadata names another issuer (RFC 8414 section 3.3).
     IssuerMismatch,
-    /// The metadata names a `jwks_uri` that must not be used: not https, or with user information.
+    /// The metadata names a `jwks_uri` that must not be used: not https, not in ASCII, or with user
+    /// information or a fragment.
     JwksUri,
     /// The set has more keys than allowed.
     TooManyKeys,

@@ -118,15 +118,13 @@ impl Identity {
     /// extension of its own (one insert is all that authentication costs a request).
     pub fn attach(self, extensions: &mut Extensions) {
         extensions.remove::<Detached>();
-        let direct = match RequestContext::find(extensions) {
-            Some(context) => {
-                let free = context.set_identity(self.clone());
-                (!free).then_some(self)
-            }
-            None => Some(self),
-        };
-        if let Some(identity) = direct {
-            extensions.insert(identity);
+        let late = RequestContext::find(extensions)
+            .is_some_and(|context| context.set_identity(self.clone()));
+        if late {
+            // From a layer outside the one that inserted the context: it would outrank this caller.
+            extensions.remove::<Self>();
+        } else {
+            extensions.insert(self);
         }
     }
 
@@ -222,6 +220,15 @@ mod tests {
         identity("inner").attach(request.extensions_mut());
         assert_eq!(request.identity().unwrap().issuer(), "inner");
         assert_eq!(outer.identity().unwrap().issuer(), "outer");
+    }
+
+    #[test]
+    fn a_context_between_two_layers_does_not_let_the_outer_identity_win() {
+        let mut request = Request::new(());
+        identity("outer").attach(request.extensions_mut());
+        RequestContext::ensure(request.extensions_mut(), Instant::now);
+        identity("inner").attach(request.extensions_mut());
+        assert_eq!(request.identity().unwrap().issuer(), "inner");
     }
 
     #[test]

@@ -403,10 +403,12 @@ fn reason_of(error: &LookupError) -> Reason {
     }
 }
 
-/// A caller who was seen valid not too long ago, and how long ago.
+/// A caller who was seen valid not too long ago, and how long ago. By a clock that was set back it cannot
+/// be told how long.
 fn held(entry: &Entry, now: UnixTime) -> Option<(Identity, Duration)> {
     let age = now.since(entry.verified_at);
-    (age <= Degrade::GRACE_MAX).then(|| (entry.identity.with_provenance(Provenance::Cached), age))
+    let recent = now >= entry.verified_at && age <= Degrade::GRACE_MAX;
+    recent.then(|| (entry.identity.with_provenance(Provenance::Cached), age))
 }
 
 fn invalid(reason: Reason) -> Judged {

@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
-use http::{Request, Response};
-use portcullis_core::{Protocol, Refusal, RefusalKind, RequestContext};
+use http::{Method, Request, Response};
+use portcullis_core::{Protocol, RequestContext};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
 
 use crate::host;
-use crate::routes::{Match, Routes};
+use crate::refused::Refused;
+use crate::routes::Routes;
 
 /// A route with everything that stands before its upstream.
 pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -31,9 +32,6 @@ pub(crate) struct Front {
 
 struct Shared {
     routes: Routes<Entry>,
-    nowhere: Refusal,
-    ambiguous: Refusal,
-    bad_host: Refusal,
 }
 
 pub(crate) struct Entry {
@@ -47,18 +45,7 @@ pub(crate) struct Entry {
 impl Front {
     pub(crate) fn new(routes: Routes<Entry>) -> Self {
         Self {
-            shared: Arc::new(Shared {
-                routes,
-                nowhere: Refusal::builder(RefusalKind::NotFound, "no_route")
-                    .detail("Nothing is served under this path.")
-                    .build(),
-                ambiguous: Refusal::builder(RefusalKind::BadRequest, "ambiguous_path")
-                    .detail("The path can be read in more than one way.")
-                    .build(),
-                bad_host: Refusal::builder(RefusalKind::BadRequest, "bad_host")
-                    .detail("Name one host, and nothing else, in Host.")
-                    .build(),
-            }),
+            shared: Arc::new(Shared { routes }),
         }
     }
 }
@@ -82,7 +69,7 @@ impl Service<Request<Body>> for Front {
                 context.set_route(Arc::clone(&entry.pattern));
                 Ok(entry.service.clone().oneshot(request))
             }
-            Err(refusal) => Err(refusal.clone()),
+            Err(refused) => Err(refused),
         };
         Box::pin(async move {
             let response = match routed {
@@ -90,9 +77,9 @@ impl Service<Request<Body>> for Front {
                     Ok(response) => response,
                     Err(never) => match never {},
                 },
-                Err(refusal) => {
-                    context.set_verdict(refusal.reason());
-                    refusal.response::<Body>(protocol).map(Body::new)
+                Err(refused) => {
+                    context.set_verdict(refused.refusal().reason());
+                    refused.response(protocol)
                 }
             };
             // The pattern and never the path: paths and queries hold what people would not log.
@@ -120,14 +107,21 @@ impl fmt::Debug for Front {
 // === impl Shared ===
 
 impl Shared {
-    fn route<B>(&self, request: &Request<B>) -> Result<&Entry, &Refusal> {
+    fn route<B>(&self, request: &Request<B>) -> Result<&Entry, Refused> {
         if !host::is_right(request) {
-            return Err(&self.bad_host);
+            return Err(Refused::BadHost);
         }
-        match self.routes.find(request.uri().path()) {
-            Match::Route(_, entry) => Ok(entry),
-            Match::Nowhere => Err(&self.nowhere),
-            Match::Ambiguous => Err(&self.ambiguous),
-        }
+        find(&self.routes, request.method(), request.uri().path())
     }
+}
+
+/// The route of a request, or why there is none.
+///
+/// For the proxy and for forward-auth alike: what one refuses the other does not let pass.
+pub(crate) fn find<'a, T>(
+    routes: &'a Routes<T>,
+    method: &Method,
+    path: &str,
+) -> Result<&'a T, Refused> {
+    routes.find(method, path)
 }

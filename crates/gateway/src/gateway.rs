@@ -108,7 +108,7 @@ fn assemble(
         let guarded = auth::guard(route, trust.as_ref(), Proxy::new(route, &clients));
         if let Some(service) = problems.absorb(&format!("route[{index}]"), guarded) {
             let pattern = Arc::from(route.path.to_string());
-            entries.push((route.path.clone(), Entry { pattern, service }));
+            entries.push((route.path.clone(), None, Entry { pattern, service }));
         }
     }
     problems.into_result((Front::new(Routes::new(entries)), trust))

@@ -44,6 +44,7 @@ mod identity_headers;
 mod log;
 mod path;
 mod proxy;
+mod refused;
 mod routes;
 mod server;
 mod signals;

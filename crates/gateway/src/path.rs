@@ -7,6 +7,24 @@ pub(crate) enum Ambiguity {
     DotSegment,
     /// `%2F`, `%5C`, a backslash, `%00`, or a control character.
     Separator,
+    /// A `%` without two hexadecimal digits (some servers know `%u002e`), or UTF-8 that is longer than
+    /// it need be (`%c0%af` was a slash to some).
+    Encoding,
+}
+
+/// Whether a path has nothing in it that anybody could read otherwise: what most paths are, told in one
+/// pass and without a copy. Of others the rest of this module tells more.
+pub(crate) fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    path.bytes().all(|byte| {
+        let plain = match byte {
+            b'%' | b';' | b'\\' | 0..=b' ' | 0x7f.. => false,
+            b'/' | b'.' => before != b'/',
+            _ => true,
+        };
+        before = byte;
+        plain
+    })
 }
 
 /// Says what is ambiguous about a path.
@@ -24,6 +42,9 @@ pub(crate) fn ambiguity(path: &str) -> Option<Ambiguity> {
             .any(|byte| *byte == b'\\' || byte.is_ascii_control())
     {
         return Some(Ambiguity::Separator);
+    }
+    if !well_encoded(path) || has_overlong(&decoded) {
+        return Some(Ambiguity::Encoding);
     }
     decoded
         .split(|byte| *byte == b'/')
@@ -48,6 +69,24 @@ pub(crate) fn lenient(path: &str) -> String {
     String::from_utf8_lossy(&seen).into_owned()
 }
 
+/// Whether each `%` is followed by two hexadecimal digits (RFC 3986 section 2.1).
+fn well_encoded(path: &str) -> bool {
+    path.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().iter().take(2);
+        digits.filter(|byte| byte.is_ascii_hexdigit()).count() == 2
+    })
+}
+
+/// Whether a character is encoded in more bytes than it takes (RFC 3629 section 3).
+fn has_overlong(decoded: &[u8]) -> bool {
+    decoded.windows(2).any(|pair| {
+        matches!(
+            pair,
+            [0xc0..=0xc1, 0x80..=0xbf] | [0xe0, 0x80..=0x9f] | [0xf0, 0x80..=0x8f]
+        )
+    })
+}
+
 fn decode(path: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(path).collect()
 }
@@ -68,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_an_upstream_could_resolve_otherwise_is_ambiguous() {
-        use Ambiguity::{DotSegment, Separator};
+        use Ambiguity::{DotSegment, Encoding, Separator};
         for (path, expected) in [
             ("/", None),
             ("/a/b.c/..d/...", None),
@@ -76,7 +115,15 @@ mod tests {
             ("/a%252fb", None),
             ("/a//b", None),
             ("/a;v=1/b", None),
-            ("/100%", None),
+            ("/100%25", None),
+            ("/100%", Some(Encoding)),
+            ("/%u002e%u002e/a", Some(Encoding)),
+            ("/a%2", Some(Encoding)),
+            ("/%c0%ae%c0%ae/a", Some(Encoding)),
+            ("/a%c0%afb", Some(Encoding)),
+            ("/a%e0%80%afb", Some(Encoding)),
+            ("/a%f0%80%80%afb", Some(Encoding)),
+            ("/%e2%82%ac", None),
             ("/..", Some(DotSegment)),
             ("/./a", Some(DotSegment)),
             ("/a/../b", Some(DotSegment)),
@@ -109,7 +156,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn plain_is_what_needs_no_second_look() {
+        for path in ["/", "/a/b.c/x-1_2~", "/api/", "/a.b", "/a...b"] {
+            assert!(is_plain(path), "{path}");
+        }
+        for path in [
+            "//",
+            "/a//b",
+            "/.",
+            "/a/..",
+            "/.well-known",
+            "/a;b",
+            "/%61",
+            "/a\\b",
+            "/\u{e4}",
+            "/\u{7f}",
+        ] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn plain_paths_have_one_reading(path in "/[a-c./%;2ef\\\\]{0,12}") {
+            if is_plain(&path) {
+                prop_assert_eq!(ambiguity(&path), None);
+                prop_assert_eq!(lenient(&path), path);
+            }
+        }
+
         #[test]
         fn any_text_has_an_answer(path in "\\PC*") {
             let _ = (ambiguity(&path), lenient(&path));

@@ -1,144 +1,145 @@
-//! Which route a path belongs to.
+//! Which route a method and a path belong to.
+
+use http::{HeaderValue, Method};
 
 use crate::config::RoutePath;
 use crate::path;
+use crate::refused::Refused;
 
-/// A table of routes: whole segments, longest prefix first.
+/// A table of routes: whole segments, longest prefix first, then by method.
+///
+/// The longest prefix decides alone: a method that its routes do not have is refused, although a shorter
+/// prefix might have it. The guard of the shorter one was not made for this path.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes<T> {
-    /// Longest prefix first.
-    entries: Vec<(RoutePath, T)>,
+    /// Longest prefix first, each prefix once.
+    places: Vec<Place<T>>,
 }
 
-/// What a path leads to.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Match<'a, T> {
-    /// A route.
-    Route(&'a RoutePath, &'a T),
-    /// No route.
-    Nowhere,
-    /// More than one, depending on who reads it.
-    Ambiguous,
+/// A prefix, with the routes that share it.
+#[derive(Clone, Debug)]
+struct Place<T> {
+    prefix: RoutePath,
+    choices: Vec<Choice<T>>,
+    /// What `Allow` says of them.
+    allow: HeaderValue,
 }
+
+/// A route, with its methods; any without a list.
+#[derive(Clone, Debug)]
+struct Choice<T> {
+    methods: Option<Vec<Method>>,
+    entry: T,
+}
+
+/// What a route without a list is said to allow. It takes every method but `CONNECT` and `TRACE`.
+const USUAL: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
 
 // === impl Routes ===
 
 impl<T> Routes<T> {
-    pub(crate) fn new(entries: impl IntoIterator<Item = (RoutePath, T)>) -> Self {
-        let mut entries: Vec<_> = entries.into_iter().collect();
-        entries.sort_by_key(|(path, _)| std::cmp::Reverse(path.as_str().len()));
-        Self { entries }
+    /// Routes of a path, methods (any without a list) and what is there. Where two routes of one path
+    /// have the same method, the first takes it.
+    pub(crate) fn new(
+        entries: impl IntoIterator<Item = (RoutePath, Option<Vec<Method>>, T)>,
+    ) -> Self {
+        let mut places = Vec::<Place<T>>::new();
+        for (prefix, methods, entry) in entries {
+            let choice = Choice { methods, entry };
+            match places.iter_mut().find(|place| place.prefix == prefix) {
+                Some(place) => place.choices.push(choice),
+                None => places.push(Place {
+                    prefix,
+                    choices: vec![choice],
+                    allow: HeaderValue::from_static(""),
+                }),
+            }
+        }
+        for place in &mut places {
+            place.allow = place.allowed();
+        }
+        places.sort_by_key(|place| std::cmp::Reverse(place.prefix.as_str().len()));
+        Self { places }
     }
 
-    /// Matches a path as it stands, if every upstream would read it the same.
-    pub(crate) fn find(&self, path: &str) -> Match<'_, T> {
-        if path::ambiguity(path).is_some() {
-            return Match::Ambiguous;
+    /// Matches a request, if every upstream would read its path the same.
+    ///
+    /// The path is judged as it stands, before anything is decoded or resolved.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Result<&T, Refused> {
+        // Of `CONNECT` the target is an authority, of `OPTIONS *` the server (RFC 9112 section 3.2).
+        if method == Method::CONNECT || !path.starts_with('/') {
+            return Err(Refused::BadTarget);
         }
         let found = self.position(path);
-        if self.position(&path::lenient(path)) != found {
-            return Match::Ambiguous;
+        if !path::is_plain(path) {
+            if path::ambiguity(path).is_some() || self.position(&path::lenient(path)) != found {
+                return Err(Refused::AmbiguousPath);
+            }
         }
-        match found.and_then(|index| self.entries.get(index)) {
-            Some((prefix, entry)) => Match::Route(prefix, entry),
-            None => Match::Nowhere,
-        }
+        let place = found.and_then(|index| self.places.get(index));
+        let place = place.ok_or(Refused::NoRoute)?;
+        place
+            .choose(method)
+            .ok_or_else(|| Refused::Method(place.allow.clone()))
     }
 
     fn position(&self, path: &str) -> Option<usize> {
-        self.entries.iter().position(|(prefix, _)| prefix.has(path))
+        self.places.iter().position(|place| place.prefix.has(path))
+    }
+}
+
+// === impl Place ===
+
+impl<T> Place<T> {
+    /// The route of a method. `HEAD` goes where `GET` goes, unless a route lists it itself: a response
+    /// to it is that to `GET` without the content (RFC 9110 section 9.3.2).
+    fn choose(&self, method: &Method) -> Option<&T> {
+        // Whatever the upstream echoes would hold the headers that only it is to see.
+        if method == Method::TRACE {
+            return None;
+        }
+        let of = |method: &Method| self.choices.iter().find(|choice| choice.has(method));
+        let choice = match of(method) {
+            None if method == Method::HEAD => of(&Method::GET),
+            choice => choice,
+        };
+        choice.map(|choice| &choice.entry)
+    }
+
+    fn allowed(&self) -> HeaderValue {
+        let mut allowed = Vec::<&str>::new();
+        for choice in &self.choices {
+            for method in choice.methods.as_deref().unwrap_or(&USUAL) {
+                if *method != Method::TRACE && !allowed.contains(&method.as_str()) {
+                    allowed.push(method.as_str());
+                }
+            }
+        }
+        if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
+            allowed.push("HEAD");
+        }
+        // Methods are tokens, and those are header values.
+        HeaderValue::from_str(&allowed.join(", ")).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+// === impl Choice ===
+
+impl<T> Choice<T> {
+    fn has(&self, method: &Method) -> bool {
+        self.methods
+            .as_ref()
+            .is_none_or(|methods| methods.contains(method))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn routes(paths: &[&'static str]) -> Routes<&'static str> {
-        Routes::new(paths.iter().map(|path| (RoutePath::from(*path), *path)))
-    }
-
-    fn found(routes: &Routes<&'static str>, path: &str) -> &'static str {
-        match routes.find(path) {
-            Match::Route(_, entry) => entry,
-            Match::Nowhere => "nowhere",
-            Match::Ambiguous => "ambiguous",
-        }
-    }
-
-    #[test]
-    fn the_longest_prefix_of_whole_segments_wins() {
-        let routes = routes(&["/", "/api/", "/api/admin"]);
-        for (path, entry) in [
-            ("/", "/"),
-            ("/apix", "/"),
-            ("/API/x", "/"),
-            ("/api", "/api/"),
-            ("/api/", "/api/"),
-            ("/api/x", "/api/"),
-            ("/api/administrator", "/api/"),
-            ("/api/admin", "/api/admin"),
-            ("/api/admin/x", "/api/admin"),
-        ] {
-            assert_eq!(found(&routes, path), entry, "{path}");
-        }
-    }
-
-    #[test]
-    fn what_no_route_has_leads_nowhere() {
-        let routes = routes(&["/api"]);
-        for path in ["/", "/apix", "*", "", "api", "/x/api"] {
-            assert_eq!(found(&routes, path), "nowhere", "{path}");
-        }
-        assert_eq!(found(&self::routes(&["/"]), "*"), "nowhere");
-        assert_eq!(found(&self::routes(&["/"]), ""), "nowhere");
-    }
-
-    #[test]
-    fn a_path_that_could_lead_elsewhere_upstream_is_ambiguous() {
-        let routes = routes(&["/", "/admin", "/public"]);
-        for path in [
-            "/public/../admin",
-            "/public/%2e%2e/admin",
-            "/public/..;/admin",
-            "/public%2f..%2fadmin",
-            "//admin",
-            "/%61dmin/x",
-            "/;x/admin",
-            "/admin;x",
-            "/.//admin",
-        ] {
-            assert_eq!(found(&routes, path), "ambiguous", "{path}");
-        }
-        // Empty segments and encodings do not matter where every reading is the same route.
-        for path in ["/public//x", "/public/%61", "/public/a;b=c"] {
-            assert_eq!(found(&routes, path), "/public", "{path}");
-        }
-    }
-
-    proptest! {
-        // The oracle: try every prefix, keep the one with the most segments.
-        #[test]
-        fn matching_is_the_longest_of_all_that_match(
-            prefixes in proptest::collection::hash_set("(/[ab]{1,2}){0,3}", 1..6),
-            path in "(/[ab]{1,2}){0,4}/?",
-        ) {
-            let routes = Routes::new(prefixes.iter().map(|p| (RoutePath::from(&**p), p.clone())));
-            let segments = |p: &str| -> Vec<String> {
-                p.split('/').skip(1).filter(|s| !s.is_empty()).map(str::to_owned).collect()
-            };
-            let wanted = segments(&path);
-            let expected = prefixes
-                .iter()
-                .filter(|p| path.starts_with('/') && wanted.starts_with(&segments(p)))
-                .max_by_key(|p| segments(p).len());
-            let got = match routes.find(&path) {
-                Match::Route(_, entry) => Some(entry),
-                _ => None,
-            };
-            prop_assert_eq!(got, expected);
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,9 @@ use http::StatusCode;
 /// | `Unauthenticated` | 401 | 16 UNAUTHENTICATED | yes |
 /// | `Forbidden` | 403 | 7 PERMISSION_DENIED | yes |
 /// | `NotFound` | 404 | 12 UNIMPLEMENTED | no |
+/// | `MethodNotAllowed` | 405 | 12 UNIMPLEMENTED | no |
+/// | `ContentTooLarge` | 413 | 8 RESOURCE_EXHAUSTED | no |
+/// | `Misdirected` | 421 | 12 UNIMPLEMENTED: another server has it, this one never will | no |
 /// | `TooManyRequests` | 429 | 8 RESOURCE_EXHAUSTED | no |
 /// | `Internal` | 500 | 13 INTERNAL | no |
 /// | `BadGateway` | 502 | 14 UNAVAILABLE | no |
@@ -23,6 +26,9 @@ pub enum RefusalKind {
     Unauthenticated,
     Forbidden,
     NotFound,
+    MethodNotAllowed,
+    ContentTooLarge,
+    Misdirected,
     TooManyRequests,
     Internal,
     BadGateway,
@@ -41,6 +47,9 @@ impl RefusalKind {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::BadGateway => StatusCode::BAD_GATEWAY,
@@ -56,8 +65,8 @@ impl RefusalKind {
             Self::BadRequest => 3,
             Self::GatewayTimeout => 4,
             Self::Forbidden => 7,
-            Self::TooManyRequests => 8,
-            Self::NotFound => 12,
+            Self::TooManyRequests | Self::ContentTooLarge => 8,
+            Self::NotFound | Self::MethodNotAllowed | Self::Misdirected => 12,
             Self::Internal => 13,
             Self::BadGateway | Self::Unavailable => 14,
             Self::Unauthenticated => 16,

@@ -1,6 +1,5 @@
 //! From configured issuers to the one verifier, and from a route to the layers before its upstream.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -18,6 +17,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::admin::IssuerHealth;
 use crate::config::{self, OnIdpOutage, Route, RouteAuth, TokenRule};
+use crate::files;
 use crate::front::RouteService;
 use crate::log::LogObserver;
 use crate::proxy::Proxy;
@@ -145,11 +145,8 @@ fn trusted(configured: &config::Issuer, keys: Keys) -> Issuer {
 
 fn fixed(issuer: &str, path: &Path) -> Result<(Keys, Source), ConfigError> {
     let wrong = |message: String| ConfigError::new("jwks_file", message, "name a JWKS document");
-    let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
-    if fs::metadata(path).map_err(unreadable)?.len() > MOST_BYTES {
-        return Err(wrong("is larger than 256 KiB".to_owned()));
-    }
-    let bytes = fs::read(path).map_err(unreadable)?;
+    let bytes =
+        files::read(path, MOST_BYTES).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     let parsed = parse_jwks(&bytes, &JwksOptions::new())
         .map_err(|error| wrong(format!("cannot be used: {error}")))?;
     let count = parsed.keys.len();

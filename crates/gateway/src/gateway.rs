@@ -25,7 +25,8 @@ pub enum Gateway {}
 /// requests in flight end first.
 #[derive(Debug)]
 pub struct Running {
-    public: Server,
+    address: SocketAddr,
+    public: Option<Server>,
     admin: Option<Server>,
     /// Upgraded connections, which belong to no server any more, end with this.
     _tunnels: DropGuard,
@@ -72,8 +73,15 @@ impl Gateway {
                 Some(listen(address, admin, times).await?)
             }
         };
-        let public = listen(config.server.listen, front, times).await?;
+        let public = match config.server.listen {
+            None => None,
+            Some(address) => Some(listen(address, front, times).await?),
+        };
+        let address = public.as_ref().map(Server::address);
+        let asked = config.forward_auth.as_ref().map(|section| section.listen);
+        let nowhere = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
         Ok(Running {
+            address: address.or(asked).unwrap_or(nowhere),
             public,
             admin,
             _tunnels: tunnels.drop_guard(),
@@ -129,10 +137,10 @@ impl Config {
 // === impl Running ===
 
 impl Running {
-    /// The public address.
+    /// The public address; where there is none, the one that other proxies ask on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.public.address()
+        self.address
     }
 
     /// The address of `/livez` and `/readyz`, if there is one.
@@ -144,7 +152,10 @@ impl Running {
     /// Accepts nothing more, lets requests in flight end within `shutdown_timeout`, and returns whether
     /// all of them did.
     pub async fn shut_down(self) -> bool {
-        let drained = self.public.shut_down().await;
+        let drained = match self.public {
+            Some(public) => public.shut_down().await,
+            None => true,
+        };
         // Last, so that probes see life as long as there is any.
         if let Some(admin) = self.admin {
             admin.shut_down().await;

@@ -37,12 +37,14 @@ mod cli;
 pub mod config;
 #[cfg(feature = "demo")]
 mod demo;
+mod files;
 mod front;
 mod gateway;
 mod host;
 mod identity_headers;
 mod log;
 mod path;
+mod pem;
 mod proxy;
 mod refused;
 mod routes;

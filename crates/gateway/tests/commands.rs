@@ -63,7 +63,7 @@ fn check_lists_every_problem_with_path_and_remedy_and_ends_with_2() {
         "issuer[0].url: ",
         "route[0].upstream[0]: ",
         "route[0].upstream[1]: ",
-        "route[0].auht: is not known here; remove it; known here: path, upstream, ",
+        "route[0].auht: is not known here; remove it; known here: path, methods, upstream, ",
     ] {
         assert!(said.contains(path), "{path}\n{said}");
     }

@@ -20,10 +20,7 @@ impl Issuer {
         let keys = match (section.text("jwks_url"), section.text("jwks_file")) {
             (None, None) => Keys::Discovery,
             (Some(url), None) => Keys::Url(url),
-            (None, Some(file)) => Keys::File(match folder {
-                Some(folder) => folder.join(file),
-                None => file.into(),
-            }),
+            (None, Some(file)) => Keys::File(super::path(folder, &file)),
             (Some(_), Some(_)) => {
                 section.wrong(
                     "jwks_file",

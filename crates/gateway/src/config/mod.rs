@@ -4,21 +4,39 @@
 //! and a remedy. No key has a default that points anywhere.
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::Method;
 use portcullis_auth::key::Algorithm;
 
+mod across;
+mod cors;
 mod duration;
 mod file;
+mod forward_auth;
+mod host_pattern;
 mod issuer;
+mod log;
+mod methods;
+mod network;
 mod route;
+mod secret_source;
 mod section;
+mod server;
+mod size;
 mod summary;
 mod upstream;
+mod upstream_tls;
 
+pub use cors::{Cors, CorsOrigins};
+pub use forward_auth::ForwardAuth;
+pub use host_pattern::HostPattern;
+pub use log::{Log, LogFormat};
+pub use secret_source::SecretSource;
+pub use server::{Server, ServerTls};
 pub use upstream::Upstream;
+pub use upstream_tls::UpstreamTls;
 
 /// What the gateway is told to do.
 ///
@@ -53,26 +71,18 @@ pub use upstream::Upstream;
 pub struct Config {
     /// `[server]`: where it listens, and its bounds.
     pub server: Server,
+    /// `[log]`: how it logs.
+    pub log: Log,
+    /// `[cors]`: what scripts of other origins may do; nothing without it.
+    pub cors: Option<Cors>,
+    /// `[forward_auth]`: where other proxies ask whether a request may pass.
+    pub forward_auth: Option<ForwardAuth>,
+    /// `[upstream_tls]`: how `https` upstreams are spoken to.
+    pub upstream_tls: UpstreamTls,
     /// `[[issuer]]`: whose tokens are accepted.
     pub issuers: Vec<Issuer>,
     /// `[[route]]`: which paths go where, and for whom.
     pub routes: Vec<Route>,
-}
-
-/// Where the gateway listens, and its bounds.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Server {
-    /// `listen`: the public address.
-    pub listen: SocketAddr,
-    /// `admin`: the address of `/livez` and `/readyz`; without it there is none.
-    pub admin: Option<SocketAddr>,
-    /// `header_timeout`: how long the head of a request may take. 10 s unless set.
-    pub header_timeout: Duration,
-    /// `connect_timeout`: how long a connection to an upstream may take. 5 s unless set.
-    pub connect_timeout: Duration,
-    /// `shutdown_timeout`: how long requests in flight may take to end. 10 s unless set.
-    pub shutdown_timeout: Duration,
 }
 
 /// An issuer whose tokens are accepted.
@@ -105,7 +115,7 @@ pub enum Keys {
     Discovery,
     /// From a URL.
     Url(String),
-    /// From a file, read once.
+    /// From a file.
     File(PathBuf),
 }
 
@@ -128,12 +138,22 @@ pub enum TokenRule {
 pub struct Route {
     /// `path`: the prefix.
     pub path: RoutePath,
-    /// `upstream`: where requests go, in turn.
+    /// `methods`: the methods it is for; any unless set. Never an empty list.
+    pub methods: Option<Vec<Method>>,
+    /// `upstream`: where requests go, in turn. Empty only where nothing is forwarded.
     pub upstreams: Vec<Upstream>,
     /// `protocol`: what the upstreams speak. gRPC goes over HTTP/2 in any case.
     pub protocol: UpstreamProtocol,
     /// `timeout`: how long an upstream may take until the head of its response. 60 s unless set.
     pub timeout: Duration,
+    /// `idle_timeout`: for how long nothing may come in a body, or in an upgraded connection. 5 min unless set.
+    pub idle_timeout: Duration,
+    /// `max_body`: the largest body of a request, in bytes; no bound unless set.
+    pub max_body: Option<u64>,
+    /// `token`: whether upstreams see the token.
+    pub token: TokenToUpstream,
+    /// `host`: which host upstreams see.
+    pub host: HostToUpstream,
     /// `auth`: whether a token is needed.
     pub auth: RouteAuth,
     /// `scopes`: all of which a token must have.
@@ -152,8 +172,28 @@ pub enum UpstreamProtocol {
     /// HTTP/1.1.
     #[default]
     Http1,
-    /// HTTP/2 without TLS, by prior knowledge.
+    /// HTTP/2: by prior knowledge without TLS, by ALPN with it.
     Http2,
+}
+
+/// Whether upstreams see the token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenToUpstream {
+    /// They see it as it came.
+    #[default]
+    Forward,
+    /// `Authorization` is taken away.
+    Drop,
+}
+
+/// Which host upstreams see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostToUpstream {
+    /// The one that the client asked for.
+    #[default]
+    Preserve,
+    /// Their own.
+    Upstream,
 }
 
 /// Whether a route needs a token.
@@ -184,6 +224,42 @@ pub enum OnIdpOutage {
     },
     /// A request without identity, if its method is safe.
     Anonymous,
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Every file that it refers to: TLS, authorities, key sets. What stands in them is part of it.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        if let Some(tls) = &self.server.tls {
+            files.push(tls.certificate.clone());
+            files.extend(tls.key.file().map(Path::to_owned));
+        }
+        let upstream = &self.upstream_tls;
+        files.extend(upstream.ca.clone());
+        files.extend(upstream.certificate.clone());
+        files.extend(
+            upstream
+                .key
+                .iter()
+                .filter_map(|key| key.file())
+                .map(Path::to_owned),
+        );
+        files.extend(self.issuers.iter().filter_map(|issuer| match &issuer.keys {
+            Keys::File(path) => Some(path.clone()),
+            Keys::Discovery | Keys::Url(_) => None,
+        }));
+        files.sort();
+        files.dedup();
+        files
+    }
+}
+
+/// A path of the file, relative to its folder.
+fn path(folder: Option<&Path>, text: &str) -> PathBuf {
+    folder.map_or_else(|| text.into(), |folder| folder.join(text))
 }
 
 // === impl RoutePath ===

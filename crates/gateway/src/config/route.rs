@@ -6,23 +6,55 @@ use portcullis_auth::Degrade;
 use portcullis_core::{ConfigError, Scopes};
 use toml::{Table, Value};
 
-use super::file::bounded;
 use super::section::Section;
-use super::{OnIdpOutage, Route, RouteAuth, RoutePath, Upstream, UpstreamProtocol};
+use super::server::bounded;
+use super::{
+    HostToUpstream, OnIdpOutage, Route, RouteAuth, RoutePath, TokenToUpstream, Upstream,
+    UpstreamProtocol, methods,
+};
 use crate::path;
+
+/// The longest that a stream may be silent.
+const LONGEST_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What only matters where requests are forwarded.
+const FORWARDING: [&str; 7] = [
+    "upstream",
+    "protocol",
+    "timeout",
+    "idle_timeout",
+    "max_body",
+    "token",
+    "host",
+];
 
 // === impl Route ===
 
 impl Route {
-    pub(super) fn read(table: Table) -> Result<Self, ConfigError> {
+    /// `forwards` says whether there is a public address, from which requests are forwarded.
+    pub(super) fn read(table: Table, forwards: bool) -> Result<Self, ConfigError> {
         let mut section = Section::new(table);
         let path = section.required("path", Section::text);
         if let Some(path) = &path {
             check_path(path, &mut section);
         }
+        if !forwards {
+            for key in FORWARDING
+                .into_iter()
+                .filter(|key| section.has(key))
+                .collect::<Vec<_>>()
+            {
+                section.wrong(
+                    key,
+                    "is stated where nothing is forwarded",
+                    "remove it, or set server.listen",
+                );
+            }
+        }
         let route = Self {
             path: RoutePath::from(&*path.unwrap_or_default()),
-            upstreams: upstreams(&mut section),
+            methods: methods::list(&mut section, "methods"),
+            upstreams: upstreams(&mut section, forwards),
             protocol: section.one_of(
                 "protocol",
                 &[
@@ -31,6 +63,22 @@ impl Route {
                 ],
             ),
             timeout: bounded(&mut section, "timeout", 60),
+            idle_timeout: idle_timeout(&mut section),
+            max_body: section.size("max_body"),
+            token: section.one_of(
+                "token",
+                &[
+                    ("forward", TokenToUpstream::Forward),
+                    ("drop", TokenToUpstream::Drop),
+                ],
+            ),
+            host: section.one_of(
+                "host",
+                &[
+                    ("preserve", HostToUpstream::Preserve),
+                    ("upstream", HostToUpstream::Upstream),
+                ],
+            ),
             auth: section.one_of(
                 "auth",
                 &[
@@ -98,11 +146,27 @@ fn check_path(path: &str, section: &mut Section) {
     }
 }
 
-fn upstreams(section: &mut Section) -> Vec<Upstream> {
-    let Some(texts) = section.required("upstream", Section::texts) else {
+fn idle_timeout(section: &mut Section) -> Duration {
+    const KEY: &str = "idle_timeout";
+    let Some(duration) = section.duration(KEY) else {
+        return Duration::from_secs(300);
+    };
+    if duration.is_zero() || duration > LONGEST_SILENCE {
+        section.wrong(KEY, "is out of range", "choose between 1 ms and 24 h");
+    }
+    duration
+}
+
+fn upstreams(section: &mut Section, needed: bool) -> Vec<Upstream> {
+    let texts = if needed {
+        section.required("upstream", Section::texts)
+    } else {
+        section.texts("upstream")
+    };
+    let Some(texts) = texts else {
         return Vec::new();
     };
-    if texts.is_empty() {
+    if texts.is_empty() && !section.noted("upstream") {
         section.wrong(
             "upstream",
             "is empty",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use portcullis_core::{ConfigError, Problems};
 use toml::{Table, Value};
 
-use super::duration;
+use super::{duration, size};
 
 /// One table of the file: keys are taken out of it one by one, what is wrong with them is noted, and
 /// what is left at the end is unknown.
@@ -48,6 +48,20 @@ impl Section {
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
         self.known.push(key);
         self.table.remove(key)
+    }
+
+    /// Whether the key is there, before it is taken.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Whether something is wrong with the key already, or with a member of it.
+    pub(super) fn noted(&self, key: &str) -> bool {
+        let noted = self.problems.clone().check().err();
+        noted.iter().flat_map(ConfigError::problems).any(|problem| {
+            let rest = problem.path.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
     }
 
     /// Reads a key that must be there.
@@ -139,6 +153,19 @@ impl Section {
         self.absorb(key, read)
     }
 
+    pub(super) fn size(&mut self, key: &'static str) -> Option<u64> {
+        let value = self.take(key)?;
+        let read = size::read(&value);
+        self.absorb(key, read)
+    }
+
+    pub(super) fn integer(&mut self, key: &'static str) -> Option<i64> {
+        match self.take(key)? {
+            Value::Integer(number) => Some(number),
+            other => self.wants(key, "a whole number", &other),
+        }
+    }
+
     /// One table, `[key]`.
     pub(super) fn table(&mut self, key: &'static str) -> Option<Table> {
         match self.take(key)? {
@@ -176,6 +203,12 @@ impl Section {
             }
         }
         self.problems
+    }
+
+    /// Ends the reading of a section whose value could not be made: why was noted.
+    pub(super) fn failed(self) -> ConfigError {
+        let noted = self.finish().check().err();
+        noted.unwrap_or_else(|| ConfigError::new("", "cannot be read", "repair it"))
     }
 
     fn wants<T>(&mut self, path: &str, wanted: &str, found: &Value) -> Option<T> {

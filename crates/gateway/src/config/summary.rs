@@ -17,7 +17,19 @@ impl Config {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        writeln!(out, "listens on {}", self.server.listen)?;
+        if let Some(listen) = self.server.listen {
+            write!(out, "listens on {listen}")?;
+            let tls = self.server.tls.is_some();
+            writeln!(out, "{}", if tls { " with TLS" } else { "" })?;
+        }
+        if let Some(asked) = &self.forward_auth {
+            let peers: Vec<_> = asked.peers.iter().map(ToString::to_string).collect();
+            let (listen, peers) = (asked.listen, peers.join(", "));
+            writeln!(
+                out,
+                "answers whether requests may pass on {listen}, to {peers}"
+            )?;
+        }
         match self.server.admin {
             Some(admin) => writeln!(out, "answers probes on {admin}")?,
             None => writeln!(out, "answers no probes: server.admin is not set")?,
@@ -36,7 +48,15 @@ impl Config {
         }
         for route in &self.routes {
             let upstreams: Vec<_> = route.upstreams.iter().map(|one| one.as_str()).collect();
-            write!(out, "{} to {}", route.path, upstreams.join(", "))?;
+            if let Some(methods) = &route.methods {
+                for method in methods {
+                    write!(out, "{method} ")?;
+                }
+            }
+            write!(out, "{}", route.path)?;
+            if !upstreams.is_empty() {
+                write!(out, " to {}", upstreams.join(", "))?;
+            }
             if route.protocol == UpstreamProtocol::Http2 {
                 write!(out, " over HTTP/2")?;
             }

@@ -6,14 +6,14 @@ use http::Uri;
 use http::uri::Scheme;
 use portcullis_core::ConfigError;
 
-/// A server that requests go to: `http://host:port`, and nothing behind it.
+/// A server that requests go to: `http://host:port` or `https://host:port`, and nothing behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream(String);
 
 // === impl Upstream ===
 
 impl Upstream {
-    /// Reads `http://host` or `http://host:port`.
+    /// Reads `http://host` or `http://host:port`, or the same with `https`.
     ///
     /// # Errors
     /// What is wrong with it; the text is never quoted, for it could hold a password.
@@ -26,15 +26,11 @@ impl Upstream {
         let Some(authority) = uri.authority() else {
             return wrong("has no host", whole);
         };
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            return wrong(
-                "is https, which this version does not speak to upstreams",
-                "use http on a network that you trust, or a local TLS proxy",
-            );
-        }
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return wrong("is not http", whole);
-        }
+        let scheme = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => "http",
+            Some(scheme) if *scheme == Scheme::HTTPS => "https",
+            _ => return wrong("is neither http nor https", whole),
+        };
         if authority.as_str().contains('@') {
             return wrong("has user information", "leave it out: it is never sent");
         }
@@ -54,7 +50,13 @@ impl Upstream {
                 "leave it out: the path of the request is forwarded unchanged",
             );
         }
-        Ok(Self(format!("http://{authority}")))
+        Ok(Self(format!("{scheme}://{authority}")))
+    }
+
+    /// Whether it is spoken to by TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
     }
 
     /// The origin, no slash at the end.
@@ -81,7 +83,11 @@ mod tests {
             ("http://127.0.0.1:3000/", Some("http://127.0.0.1:3000")),
             ("http://app.internal", Some("http://app.internal")),
             ("http://[::1]:80", Some("http://[::1]:80")),
-            ("https://app.internal", None),
+            ("https://app.internal", Some("https://app.internal")),
+            (
+                "HTTPS://app.internal:8443",
+                Some("https://app.internal:8443"),
+            ),
             ("ftp://app.internal", None),
             ("app.internal:80", None),
             ("/api", None),

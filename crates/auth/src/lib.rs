@@ -25,6 +25,7 @@
 //! | [`Degrade`], [`OutageBudget`] | what may pass while the truth cannot be found out |
 //! | [`TokenExtractor`] | where the token is |
 //! | [`Reason`] | why a token is bad |
+//! | [`TokenOutline`], [`jwks::Inspection`] | what tools may show of a token, and of an issuer |
 //!
 //! # Three verdicts
 //! A token is *valid*, *invalid*, or it *could not be found out*. The third is never the second: a 401
@@ -68,7 +69,9 @@ pub use cache::VerdictCache;
 pub use challenge::Challenge;
 pub use degrade::{Decision, Degrade, Grace, OutageBudget};
 pub use extract::{Bearer, CookieToken, Extracted, QueryToken, TokenExtractor, extractor_fn};
-pub use jwt::{Issuer, JwtVerifier, JwtVerifierBuilder, Keys};
+pub use jwt::{
+    ClaimsOutline, HeaderOutline, Issuer, JwtVerifier, JwtVerifierBuilder, Keys, TokenOutline,
+};
 pub use metadata::ResourceMetadata;
 pub use reason::Reason;
 pub use require::{Require, RequireFuture, RequireLayer, Shortfall};

@@ -20,7 +20,7 @@ use super::miss::{Ledger, Moment};
 use super::shared::Shared;
 use super::state::State;
 use super::store::{Saved, Store};
-use super::{FetchBudget, HttpClient, Jwks, JwksLimits, JwksTimes, task};
+use super::{FetchBudget, HttpClient, Inspection, Jwks, JwksLimits, JwksTimes, task};
 
 /// A [`Jwks`] in the making.
 ///
@@ -169,18 +169,44 @@ impl<C: Clock> JwksBuilder<C> {
     /// Every problem of the configuration. That the issuer cannot be reached is none: keys come when it
     /// can.
     pub fn build(mut self) -> Result<Jwks<C>, ConfigError> {
-        let mut problems = Problems::new();
-        self.limits.check(&mut problems);
-        self.times.check(&mut problems);
-        self.budget.check(&mut problems);
-        let source = self.source(&mut problems);
-        let client = self.client(source.as_ref(), &mut problems);
+        let fetcher = self.fetcher()?;
         let flights = Limits::new()
             .with_max_flights(NonZeroUsize::MIN)
             .with_max_waiters(NonZeroUsize::new(self.limits.max_waiters).unwrap_or(NonZeroUsize::MIN))
             // Only for work that ignores its own deadline.
             .with_deadline(self.times.attempt.saturating_add(Duration::from_secs(1)))
             .unwrap_or_default();
+        let store = self.store.take().map(|path| {
+            Arc::new(Store::new(
+                path,
+                &self.issuer,
+                fetcher.source.describe(),
+                self.limits.max_bytes,
+            ))
+        });
+        let shared = Arc::new(self.into_shared(fetcher, store, SingleFlight::with_limits(flights)));
+        task::ensure(&shared);
+        Ok(Jwks::of(shared))
+    }
+
+    /// Fetches once, by the rules of every other attempt, and keeps nothing: for tools that tell what is
+    /// wrong with an issuer. Neither store nor observer see it.
+    ///
+    /// # Errors
+    /// Every problem of the configuration. What is wrong with the issuer is in the [`Inspection`].
+    pub async fn inspect(mut self) -> Result<Inspection, ConfigError> {
+        let fetcher = self.fetcher()?;
+        Ok(fetcher.inspect().await)
+    }
+
+    /// What fetches, if nothing is wrong with the configuration.
+    fn fetcher(&mut self) -> Result<Fetcher, ConfigError> {
+        let mut problems = Problems::new();
+        self.limits.check(&mut problems);
+        self.times.check(&mut problems);
+        self.budget.check(&mut problems);
+        let source = self.source(&mut problems);
+        let client = self.client(source.as_ref(), &mut problems);
         // The two are there if nothing was found.
         let (Some(source), Some(client)) = (source, client) else {
             return Err(problems
@@ -188,17 +214,7 @@ impl<C: Clock> JwksBuilder<C> {
                 .err()
                 .unwrap_or_else(|| ConfigError::new("", "is incomplete", "")));
         };
-        problems.check()?;
-
-        let store = self.store.take().map(|path| {
-            Arc::new(Store::new(
-                path,
-                &self.issuer,
-                source.describe(),
-                self.limits.max_bytes,
-            ))
-        });
-        let fetcher = Fetcher {
+        problems.into_result(Fetcher {
             client,
             source,
             options: JwksOptions::new()
@@ -206,10 +222,7 @@ impl<C: Clock> JwksBuilder<C> {
                 .with_max_keys(self.limits.max_keys)
                 .with_backend(self.backend),
             attempt: self.times.attempt,
-        };
-        let shared = Arc::new(self.into_shared(fetcher, store, SingleFlight::with_limits(flights)));
-        task::ensure(&shared);
-        Ok(Jwks::of(shared))
+        })
     }
 
     fn source(&self, problems: &mut Problems) -> Option<Source> {

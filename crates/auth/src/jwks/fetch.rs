@@ -126,7 +126,11 @@ impl Fetcher {
     }
 
     /// The URL of the keys. Metadata that cannot be read does not take away a URL that is known.
-    async fn locate(&self, memory: &mut Memory, now: Instant) -> Result<HttpUrl, FetchError> {
+    pub(super) async fn locate(
+        &self,
+        memory: &mut Memory,
+        now: Instant,
+    ) -> Result<HttpUrl, FetchError> {
         let discovery = match &self.source {
             Source::Url(url) => return Ok(url.clone()),
             Source::Discovery(discovery) => discovery,
@@ -196,7 +200,7 @@ impl Fetcher {
         }
     }
 
-    fn get(&self, url: HttpUrl) -> Get {
+    pub(super) fn get(&self, url: HttpUrl) -> Get {
         let mut headers = HeaderMap::new();
         // RFC 9111 section 5.2.1.4: a cache on the way may hold the set from before the rotation. Scheduled fetches
         // are evidence like the others, and few.

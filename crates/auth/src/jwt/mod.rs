@@ -5,6 +5,7 @@ pub(crate) mod fuzz;
 mod identity;
 mod issuer;
 mod judge;
+mod outline;
 mod policy;
 mod roles;
 
@@ -23,6 +24,7 @@ pub use builder::JwtVerifierBuilder;
 use issuer::Trusted;
 pub use issuer::{Issuer, Keys};
 use judge::{Judged, Miss};
+pub use outline::{ClaimsOutline, HeaderOutline, TokenOutline};
 
 /// Verifies signed JWTs of any number of issuers.
 ///

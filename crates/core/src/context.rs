@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use http::{Extensions, Request, request};
 
-use crate::Identity;
+use crate::{ClientAddress, Identity};
 
 /// One object per request, shared by every layer that needs it.
 ///
 /// The outermost layer that needs it inserts it ([`ensure`](RequestContext::ensure)); the others find
 /// it. Its slots are bound late: an inner layer fills them, an outer one reads them when the answer
-/// comes back, so the order of layers cannot lose the caller. Identity and route are filled once.
+/// comes back, so the order of layers cannot lose the caller. Identity, route and client address are filled once.
 #[derive(Clone)]
 pub struct RequestContext(Arc<Slots>);
 
@@ -21,6 +21,7 @@ struct Slots {
     identity: OnceLock<Identity>,
     verdict: Mutex<Option<&'static str>>,
     route: OnceLock<Arc<str>>,
+    client: OnceLock<ClientAddress>,
 }
 
 // === impl RequestContext ===
@@ -34,6 +35,7 @@ impl RequestContext {
             identity: OnceLock::new(),
             verdict: Mutex::new(None),
             route: OnceLock::new(),
+            client: OnceLock::new(),
         }))
     }
 
@@ -76,6 +78,12 @@ impl RequestContext {
         self.0.route.get().map(|route| &**route)
     }
 
+    /// The address of the client behind trusted proxies, once an outer layer has resolved it.
+    #[must_use]
+    pub fn client(&self) -> Option<ClientAddress> {
+        self.0.client.get().copied()
+    }
+
     /// Fills the caller; says whether the slot was free.
     pub fn set_identity(&self, identity: Identity) -> bool {
         self.0.identity.set(identity).is_ok()
@@ -94,6 +102,11 @@ impl RequestContext {
     /// Fills the matched route pattern (`/users/{id}`, never a raw path); says whether the slot was free.
     pub fn set_route(&self, route: Arc<str>) -> bool {
         self.0.route.set(route).is_ok()
+    }
+
+    /// Fills the address of the client; says whether the slot was free.
+    pub fn set_client(&self, client: ClientAddress) -> bool {
+        self.0.client.set(client).is_ok()
     }
 }
 
@@ -186,7 +199,7 @@ impl<B> RequestExt for Request<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IdentityParts, Provenance};
+    use crate::{ClientIp, IdentityParts, Provenance};
 
     fn identity(issuer: &str) -> Identity {
         Identity::new(IdentityParts::new(issuer), Provenance::Fresh)
@@ -245,6 +258,22 @@ mod tests {
             identity("inner").attach(request.extensions_mut());
             assert_eq!(request.identity().unwrap().issuer(), "inner");
         }
+    }
+
+    #[test]
+    fn the_address_that_was_told_first_stays() {
+        let context = RequestContext::new(Instant::now());
+        assert_eq!(context.client(), None);
+        let address = |ip: [u8; 4]| {
+            let peer = std::net::IpAddr::from(ip);
+            ClientIp::peer()
+                .resolve(peer, &http::HeaderMap::new())
+                .unwrap()
+        };
+        assert!(context.set_client(address([192, 0, 2, 1])));
+        assert!(!context.set_client(address([192, 0, 2, 2])));
+        assert_eq!(context.client(), Some(address([192, 0, 2, 1])));
+        assert!(!format!("{context:?}").contains("192.0.2.1"));
     }
 
     #[test]

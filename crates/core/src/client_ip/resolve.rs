@@ -58,17 +58,47 @@ impl ClientIp {
         peer: impl Into<Option<IpAddr>>,
         headers: &HeaderMap,
     ) -> Option<ClientAddress> {
-        let peer = peer.into().map(|ip| ip.to_canonical());
+        self.walk(peer.into(), headers, &mut |_| {})
+    }
+
+    /// The same, and adds to `proxies` the trusted ones that the request came through: the peer first, the
+    /// one that the client called last; none where the client is the peer.
+    ///
+    /// So a gateway can say in a header of its own what it believes, and leave out what it does not.
+    #[must_use]
+    pub fn resolve_through(
+        &self,
+        peer: impl Into<Option<IpAddr>>,
+        headers: &HeaderMap,
+        proxies: &mut Vec<IpAddr>,
+    ) -> Option<ClientAddress> {
+        let peer = peer.into();
+        let known = proxies.len();
+        let client = self.walk(peer, headers, &mut |proxy| proxies.push(proxy));
+        // The way that seemed to be was none, or it led back to its beginning.
+        if client.map(|client| client.ip) == peer.map(|peer| peer.to_canonical()) {
+            proxies.truncate(known);
+        }
+        client
+    }
+
+    /// Tells `passed` of each hop that turned out to be a proxy, the peer first.
+    fn walk(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        passed: &mut impl FnMut(IpAddr),
+    ) -> Option<ClientAddress> {
+        let peer = peer.map(|ip| ip.to_canonical());
         match &self.trust {
             Trust::Nobody => peer.map(ClientAddress::peer),
-            Trust::Networks(header, trusted) => Some(behind_networks(
-                trusted,
-                *header,
-                peer?,
-                NodesFromRight::new(*header, headers),
-            )),
+            Trust::Networks(header, trusted) => {
+                let nodes = NodesFromRight::new(*header, headers);
+                Some(behind_networks(trusted, *header, peer?, nodes, passed))
+            }
             Trust::Hops(header, hops) => {
-                behind_hops(*hops, *header, peer, NodesFromRight::new(*header, headers))
+                let nodes = NodesFromRight::new(*header, headers);
+                behind_hops(*hops, *header, peer, nodes, passed)
             }
         }
     }
@@ -79,6 +109,7 @@ fn behind_networks(
     header: ProxyHeader,
     peer: IpAddr,
     mut nodes: NodesFromRight<'_>,
+    passed: &mut impl FnMut(IpAddr),
 ) -> ClientAddress {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(ip));
     if !is_trusted(&peer) {
@@ -89,12 +120,16 @@ fn behind_networks(
     loop {
         let why = match nodes.next() {
             Ok(Some(Node::Address(ip))) if is_trusted(&ip) => {
+                passed(last);
                 last = ip;
                 // If it ends here, all are ours and the outermost of them is the client.
                 at_end = AddressSource::Header(header);
                 continue;
             }
-            Ok(Some(Node::Address(ip))) => return ClientAddress::reported(ip, header),
+            Ok(Some(Node::Address(ip))) => {
+                passed(last);
+                return ClientAddress::reported(ip, header);
+            }
             Ok(Some(Node::Hidden)) => AddressFallback::Hidden.source(),
             Ok(Some(Node::Malformed)) => AddressFallback::Malformed.source(),
             Ok(None) => at_end,
@@ -109,6 +144,7 @@ fn behind_hops(
     header: ProxyHeader,
     peer: Option<IpAddr>,
     mut nodes: NodesFromRight<'_>,
+    passed: &mut impl FnMut(IpAddr),
 ) -> Option<ClientAddress> {
     let mut last = peer;
     let mut seen = 0;
@@ -117,10 +153,11 @@ fn behind_hops(
         // The elements of the inner proxies name the outer ones; all but the last only count.
         let decides = seen == hops.get();
         let why = match nodes.next() {
-            Ok(Some(Node::Address(ip))) if decides => {
-                return Some(ClientAddress::reported(ip, header));
-            }
             Ok(Some(Node::Address(ip))) => {
+                last.into_iter().for_each(&mut *passed);
+                if decides {
+                    return Some(ClientAddress::reported(ip, header));
+                }
                 last = Some(ip);
                 continue;
             }

@@ -12,6 +12,7 @@ use http::StatusCode;
 /// | `NotFound` | 404 | 12 UNIMPLEMENTED | no |
 /// | `MethodNotAllowed` | 405 | 12 UNIMPLEMENTED | no |
 /// | `ContentTooLarge` | 413 | 8 RESOURCE_EXHAUSTED | no |
+/// | `ExpectationFailed` | 417 | 3 INVALID_ARGUMENT | no |
 /// | `Misdirected` | 421 | 12 UNIMPLEMENTED: another server has it, this one never will | no |
 /// | `TooManyRequests` | 429 | 8 RESOURCE_EXHAUSTED | no |
 /// | `Internal` | 500 | 13 INTERNAL | no |
@@ -28,6 +29,7 @@ pub enum RefusalKind {
     NotFound,
     MethodNotAllowed,
     ContentTooLarge,
+    ExpectationFailed,
     Misdirected,
     TooManyRequests,
     Internal,
@@ -49,6 +51,7 @@ impl RefusalKind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -62,7 +65,7 @@ impl RefusalKind {
     #[must_use]
     pub const fn grpc_code(self) -> u16 {
         match self {
-            Self::BadRequest => 3,
+            Self::BadRequest | Self::ExpectationFailed => 3,
             Self::GatewayTimeout => 4,
             Self::Forbidden => 7,
             Self::TooManyRequests | Self::ContentTooLarge => 8,

@@ -210,3 +210,43 @@ fn resolved_addresses_group_by_network() {
     assert_eq!(key("::ffff:1.2.3.4"), key("1.2.3.4:99"));
     assert_ne!(key("1.2.3.4"), key("1.2.3.5"));
 }
+
+#[test]
+fn the_way_is_told_from_the_peer_to_the_one_that_the_client_called() {
+    for (peer, line, client, way) in [
+        (
+            "10.0.0.1",
+            "6.6.6.6, 1.2.3.4, 10.0.0.9",
+            "1.2.3.4",
+            &["10.0.0.1", "10.0.0.9"][..],
+        ),
+        ("10.0.0.1", "1.2.3.4", "1.2.3.4", &["10.0.0.1"]),
+        (
+            "10.0.0.1",
+            "10.1.1.1, 10.0.0.9",
+            "10.1.1.1",
+            &["10.0.0.1", "10.0.0.9"],
+        ),
+        (
+            "10.0.0.1",
+            "1.2.3.4, what, 10.0.0.9",
+            "10.0.0.9",
+            &["10.0.0.1"],
+        ),
+        ("10.0.0.1", "unknown", "10.0.0.1", &[]),
+        ("10.0.0.1", "", "10.0.0.1", &[]),
+        ("203.0.113.7", "1.2.3.4", "203.0.113.7", &[]),
+    ] {
+        let mut proxies = Vec::new();
+        let peer: std::net::IpAddr = peer.parse().unwrap();
+        let found = networks(XFF).resolve_through(peer, &headers(XFF, &[line]), &mut proxies);
+        let proxies: Vec<_> = proxies.iter().map(ToString::to_string).collect();
+        assert_eq!(found.unwrap().ip().to_string(), client, "{line}");
+        assert_eq!(proxies, way, "{line}");
+    }
+    // Too few hops: none of them is believed, so none is told of.
+    let mut proxies = Vec::new();
+    let peer: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+    let found = hops(XFF, 3).resolve_through(peer, &headers(XFF, &["1.2.3.4"]), &mut proxies);
+    assert_eq!((found.unwrap().ip(), proxies), (peer, Vec::new()));
+}

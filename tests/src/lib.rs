@@ -1,6 +1,8 @@
 //! Scenarios that cross crates live in `tests/tests`, a theme a file.
 
 pub mod api;
+#[cfg(unix)]
+pub mod nginx;
 pub mod outage;
 
 /// The examples of `docs/`.

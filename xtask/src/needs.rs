@@ -62,6 +62,21 @@ const NEEDS: &[Need] = &[
         ],
         by_hand: "install curl",
     },
+    Need {
+        name: "nginx",
+        why: "the tests in which nginx asks the gateway, or stands before it",
+        // Debian keeps it where only root looks for programs. The module is built in by every packager below, but an
+        // nginx that somebody built by hand may lack it.
+        probe: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]],
+        packages: &[
+            (Manager::Apt, &["nginx"]),
+            (Manager::Dnf, &["nginx"]),
+            (Manager::Apk, &["nginx"]),
+            (Manager::Pacman, &["nginx"]),
+            (Manager::Brew, &["nginx"]),
+        ],
+        by_hand: "install nginx, with its module http_auth_request",
+    },
 ];
 
 /// Installs what is missing where a package manager is here and may be used; else an error that says what to install.

@@ -53,8 +53,9 @@
 //! # What it costs
 //!
 //! Work that is ready at its first poll costs two allocations, no task, no timer and no clock
-//! read. Work that is not costs one task and one timer. A waiter costs an entry in a vector and
-//! is woken once; it has no timer of its own as long as that of the flight can be relied on.
+//! read. Work that is not costs one task and one timer. A waiter costs an entry in a vector, which
+//! it shares with those who came just before it from the same task, and its task is woken once; it
+//! has no timer of its own as long as that of the flight can be relied on.
 //!
 //! # Limitations
 //!

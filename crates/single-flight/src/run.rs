@@ -30,12 +30,6 @@ enum State<K, T, E, F> {
     Done,
 }
 
-/// What came of the first poll.
-enum Started<K, T, E> {
-    Landed(Outcome<T, E>),
-    UnderWay(Ticket<K, T, E>),
-}
-
 // Neither the key nor the closure is ever pinned: both are moved out at the first poll.
 impl<K, T, E, F> Unpin for Run<K, T, E, F> {}
 
@@ -83,20 +77,18 @@ where
         if let State::Start { .. } = this.state
             && let State::Start { table, key, work } = mem::replace(&mut this.state, State::Done)
         {
-            let started = match Table::board(table, key) {
-                Err(refused) => Started::Landed(Err(refused)),
-                Ok(Boarding::Lead(lead)) => {
+            match table.board(key)? {
+                Boarding::Lead(flight) => {
                     this.role = Some(Role::Leader);
-                    take_off(lead, work, cx)
+                    match take_off(Lead::new(table, flight), work, cx) {
+                        Ok(ticket) => this.state = State::Waiting(ticket),
+                        Err(outcome) => return Poll::Ready(outcome),
+                    }
                 }
-                Ok(Boarding::Join(table, flight)) => {
+                Boarding::Join(flight) => {
                     this.role = Some(Role::Waiter);
-                    Started::UnderWay(Ticket::new(table, flight, Role::Waiter))
+                    this.state = State::Waiting(Ticket::new(table, flight, Role::Waiter));
                 }
-            };
-            match started {
-                Started::Landed(outcome) => return Poll::Ready(outcome),
-                Started::UnderWay(ticket) => this.state = State::Waiting(ticket),
             }
         }
         match &mut this.state {
@@ -110,11 +102,16 @@ where
     }
 }
 
-/// Polls the work once where we stand; if it is not ready, sends it off.
+/// Polls the work once where we stand; if it is not ready, sends it off. An outcome, where one is
+/// there at once, is the error.
 ///
 /// Nothing suspends between the two, so the leader cannot be cancelled, or left unpolled, with
 /// the work in its hands.
-fn take_off<K, T, E, F, Fut>(lead: Lead<K, T, E>, work: F, cx: &mut Context<'_>) -> Started<K, T, E>
+fn take_off<K, T, E, F, Fut>(
+    lead: Lead<K, T, E>,
+    work: F,
+    cx: &mut Context<'_>,
+) -> Result<Ticket<K, T, E>, Outcome<T, E>>
 where
     K: Send + Sync + 'static,
     T: Clone + Send + Sync + 'static,
@@ -123,16 +120,16 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     let Some(mut work) = Work::create(work) else {
-        return Started::Landed(lead.land_here(Err(FlightError::Panicked)));
+        return Err(lead.land_here(Err(FlightError::Panicked)));
     };
     if let Poll::Ready(outcome) = Pin::new(&mut work).poll(cx) {
         work.discard();
-        return Started::Landed(lead.land_here(outcome));
+        return Err(lead.land_here(outcome));
     }
     let table = Arc::clone(lead.table());
     match task::detach(lead, work) {
-        Ok(flight) => Started::UnderWay(Ticket::new(table, flight, Role::Leader)),
-        Err(error) => Started::Landed(Err(error)),
+        Ok(flight) => Ok(Ticket::new(table, flight, Role::Leader)),
+        Err(error) => Err(Err(error)),
     }
 }
 

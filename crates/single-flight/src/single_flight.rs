@@ -7,7 +7,7 @@ use crate::error::FlightError;
 use crate::limits::Limits;
 use crate::run::Run;
 use crate::sync::Arc;
-use crate::table::{Boarding, Table};
+use crate::table::{Boarding, Lead, Table};
 use crate::task;
 use crate::ticket::{Role, Ticket};
 use crate::work::Work;
@@ -140,13 +140,15 @@ where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future<Output = Result<T, E>> + Send + 'static,
     {
-        match Table::board(Arc::clone(&self.table), key)? {
-            Boarding::Lead(lead) => {
-                let table = Arc::clone(lead.table());
+        let boarding = self.table.board(key)?;
+        let table = Arc::clone(&self.table);
+        match boarding {
+            Boarding::Lead(flight) => {
+                let lead = Lead::new(Arc::clone(&table), flight);
                 let flight = task::detach(lead, Work::later(work))?;
                 Ok(Ticket::new(table, flight, Role::Leader))
             }
-            Boarding::Join(table, flight) => Ok(Ticket::new(table, flight, Role::Waiter)),
+            Boarding::Join(flight) => Ok(Ticket::new(table, flight, Role::Waiter)),
         }
     }
 

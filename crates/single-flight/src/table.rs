@@ -1,7 +1,8 @@
 use std::borrow::Borrow;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::sync::PoisonError;
 
+use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use crate::error::FlightError;
@@ -13,6 +14,10 @@ use crate::sync::{Arc, Mutex, MutexGuard};
 ///
 /// The lock is held for one look-up, insert or removal. No code of the user runs under it but
 /// `K::eq`; should that panic, the table is as it was, so a poisoned lock is taken as it is.
+///
+/// The hash is a fast one, seeded at random for each table, whose values nobody outside gets to
+/// see. Should somebody find keys that collide all the same, a look-up compares with as many of
+/// them as there may be flights at the same time, and no more.
 pub(crate) struct Table<K, T, E> {
     pub(crate) limits: Limits,
     hasher: RandomState,
@@ -21,10 +26,11 @@ pub(crate) struct Table<K, T, E> {
 
 /// The part a caller plays in the flight of a key.
 pub(crate) enum Boarding<K, T, E> {
-    /// There was no flight, so this caller must see to it that there is one.
-    Lead(Lead<K, T, E>),
+    /// There was no flight, so this caller must see to it that there is one: by a [`Lead`], at
+    /// once.
+    Lead(Arc<Flight<K, T, E>>),
     /// There is one already.
-    Join(Arc<Table<K, T, E>>, Arc<Flight<K, T, E>>),
+    Join(Arc<Flight<K, T, E>>),
 }
 
 /// The duty to land a flight, kept by whoever drives its work.
@@ -43,7 +49,7 @@ impl<K, T, E> Table<K, T, E> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             flights: Mutex::new(HashTable::new()),
         }
     }
@@ -76,26 +82,23 @@ impl<K, T, E> Table<K, T, E> {
 }
 
 impl<K: Hash + Eq, T, E> Table<K, T, E> {
-    /// Joins the flight of `key`, or starts one. The handle is handed on, not cloned.
-    pub(crate) fn board(this: Arc<Self>, key: K) -> Result<Boarding<K, T, E>, FlightError<E>> {
-        let hash = this.hasher.hash_one(&key);
-        let mut flights = this.flights();
+    /// Joins the flight of `key`, or starts one.
+    pub(crate) fn board(&self, key: K) -> Result<Boarding<K, T, E>, FlightError<E>> {
+        let hash = self.hasher.hash_one(&key);
+        let mut flights = self.flights();
         if let Some(flight) = flights.find(hash, |flight| flight.key == key) {
             let flight = Arc::clone(flight);
             drop(flights);
-            return Ok(Boarding::Join(this, flight));
+            return Ok(Boarding::Join(flight));
         }
-        if flights.len() >= this.limits.max_flights().get() {
+        if flights.len() >= self.limits.max_flights().get() {
             drop(flights);
             return Err(FlightError::TooManyFlights);
         }
         let flight = Arc::new(Flight::new(key, hash));
         flights.insert_unique(hash, Arc::clone(&flight), |flight| flight.hash);
         drop(flights);
-        Ok(Boarding::Lead(Lead {
-            table: this,
-            flight: Some(flight),
-        }))
+        Ok(Boarding::Lead(flight))
     }
 
     pub(crate) fn find<Q>(&self, key: &Q) -> Option<Arc<Flight<K, T, E>>>
@@ -113,6 +116,14 @@ impl<K: Hash + Eq, T, E> Table<K, T, E> {
 // === impl Lead ===
 
 impl<K, T, E> Lead<K, T, E> {
+    /// Takes on the duty for a flight that was just [started](Boarding::Lead).
+    pub(crate) fn new(table: Arc<Table<K, T, E>>, flight: Arc<Flight<K, T, E>>) -> Self {
+        Self {
+            table,
+            flight: Some(flight),
+        }
+    }
+
     pub(crate) fn table(&self) -> &Arc<Table<K, T, E>> {
         &self.table
     }

@@ -41,12 +41,12 @@ fn flights() -> Flights {
 }
 
 fn board(flights: &Flights) -> Boarding<u8, u32, ()> {
-    Table::board(Arc::clone(flights), 1).unwrap()
+    flights.board(1).unwrap()
 }
 
 fn lead(flights: &Flights) -> Lead<u8, u32, ()> {
     match board(flights) {
-        Boarding::Lead(lead) => lead,
+        Boarding::Lead(flight) => Lead::new(Arc::clone(flights), flight),
         Boarding::Join(..) => panic!("the key is free"),
     }
 }
@@ -64,8 +64,11 @@ fn a_caller_who_joins_while_the_flight_lands_is_told_or_leads() {
         let lead = lead(&flights);
         let other = Arc::clone(&flights);
         let caller = thread::spawn(move || match board(&other) {
-            Boarding::Join(_, flight) => assert!(matches!(wait(flight), Ok(1))),
-            Boarding::Lead(lead) => assert!(matches!(lead.land_here(Ok(2)), Ok(2))),
+            Boarding::Join(flight) => assert!(matches!(wait(flight), Ok(1))),
+            Boarding::Lead(flight) => {
+                let lead = Lead::new(other, flight);
+                assert!(matches!(lead.land_here(Ok(2)), Ok(2)));
+            }
         });
         assert!(matches!(lead.land_here(Ok(1)), Ok(1)));
         caller.join().unwrap();
@@ -80,10 +83,10 @@ fn a_dropped_duty_tells_whoever_joined() {
         let lead = lead(&flights);
         let other = Arc::clone(&flights);
         let caller = thread::spawn(move || match board(&other) {
-            Boarding::Join(_, flight) => {
+            Boarding::Join(flight) => {
                 assert!(matches!(wait(flight), Err(FlightError::Aborted)));
             }
-            Boarding::Lead(lead) => lead.land(Ok(2)),
+            Boarding::Lead(flight) => Lead::new(other, flight).land(Ok(2)),
         });
         drop(lead);
         caller.join().unwrap();
@@ -96,7 +99,7 @@ fn work_and_deadline_landing_together_tell_one_outcome() {
     loom::model(|| {
         let flights = flights();
         let lead = lead(&flights);
-        let Boarding::Join(_, flight) = board(&flights) else {
+        let Boarding::Join(flight) = board(&flights) else {
             panic!("the key is taken");
         };
         let (watchdog, watched) = (Arc::clone(&flights), Arc::clone(&flight));
@@ -118,7 +121,7 @@ fn a_late_landing_leaves_the_next_flight_of_the_key_alone() {
     loom::model(|| {
         let flights = flights();
         let late = lead(&flights);
-        let Boarding::Join(_, flight) = board(&flights) else {
+        let Boarding::Join(flight) = board(&flights) else {
             panic!("the key is taken");
         };
         flights.land(&flight, Err(FlightError::Deadline));
@@ -145,6 +148,29 @@ fn a_waiter_who_leaves_while_the_flight_lands_takes_nobodys_wake() {
         let landing = thread::spawn(move || lead.land(Ok(1)));
         flight.leave(place.unwrap());
         stays.join().unwrap();
+        landing.join().unwrap();
+    });
+}
+
+#[test]
+fn one_who_leaves_a_slot_shared_with_another_takes_no_wake_of_his() {
+    loom::model(|| {
+        let flights = flights();
+        let lead = lead(&flights);
+        let flight = Arc::clone(lead.flight().unwrap());
+        let landing = thread::spawn(move || lead.land(Ok(1)));
+        let (mut stays, mut leaves) = (None, None);
+        let mut left = false;
+        // One task, and so one waker for both.
+        let outcome = block_on(poll_fn(|cx| {
+            let staying = flight.poll(&mut stays, None, cx.waker());
+            if !left && flight.poll(&mut leaves, None, cx.waker()).is_pending() {
+                flight.leave(leaves.take().unwrap());
+            }
+            left = true;
+            staying
+        }));
+        assert!(matches!(outcome, Ok(1)));
         landing.join().unwrap();
     });
 }

@@ -1,14 +1,15 @@
 //! The command line.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use portcullis_core::ConfigError;
-use tracing_subscriber::EnvFilter;
 
-use crate::{Config, Gateway, StartError, signals};
+#[cfg(feature = "demo")]
+use crate::config::LogFormat;
+use crate::{Config, Gateway, StartError, log, signals};
 
 /// A front door that checks access tokens and stays right while the identity provider is broken.
 #[derive(Debug, Parser)]
@@ -53,13 +54,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Command::Check { config } => check(&config),
-        Command::Run { config } => {
-            log("info");
-            block_on(run(&config))
-        }
+        Command::Run { config } => block_on(run(&config)),
         #[cfg(feature = "demo")]
         Command::Demo(ports) => {
-            log("warn");
+            log::start(LogFormat::Text, "warn");
             block_on(crate::demo::run(ports))
         }
     }
@@ -81,6 +79,7 @@ async fn run(path: &Path) -> ExitCode {
         Ok(config) => config,
         Err(error) => return misconfigured(path, &error),
     };
+    log::start(config.log.format, "info");
     let running = match Gateway::start(config).await {
         Ok(running) => running,
         Err(StartError::Config(error)) => return misconfigured(path, &error),
@@ -127,14 +126,4 @@ fn block_on(program: impl Future<Output = ExitCode>) -> ExitCode {
         Ok(runtime) => runtime.block_on(program),
         Err(error) => failed(&error),
     }
-}
-
-/// Logs to standard error; `RUST_LOG` says what.
-fn log(default: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
 }

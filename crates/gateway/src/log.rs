@@ -1,6 +1,64 @@
-//! What the auth layers report, as log lines. (Key sources log by themselves.)
+//! The log: lines of text or of JSON on standard error, and what the auth layers report in them. (Key
+//! sources log by themselves.)
+
+use std::env;
+use std::io::{self, IsTerminal as _};
 
 use portcullis_core::{Observer, VerdictEvent};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt};
+
+use crate::config::LogFormat;
+
+/// What chooses the lines.
+const VARIABLE: &str = "RUST_LOG";
+
+/// Starts to log to standard error: what the variable `RUST_LOG` says, `default` without it.
+///
+/// Libraries are heard from `info` upward, whatever it says. Below that some show requests as they are,
+/// with their paths and queries, and those may hold tokens.
+pub(crate) fn start(format: LogFormat, default: &str) {
+    let (filter, unreadable) = match env::var(VARIABLE) {
+        Ok(text) if !text.is_empty() => match EnvFilter::try_new(text) {
+            Ok(filter) => (filter, false),
+            Err(_) => (EnvFilter::new(default), true),
+        },
+        Ok(_) | Err(env::VarError::NotPresent) => (EnvFilter::new(default), false),
+        Err(env::VarError::NotUnicode(_)) => (EnvFilter::new(default), true),
+    };
+    let filter = filter.and(discreet());
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines
+            .with_ansi(io::stderr().is_terminal())
+            .with_filter(filter)
+            .boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed(),
+    };
+    // In a process that logs already this changes nothing.
+    let _ = tracing_subscriber::registry().with(lines).try_init();
+    if unreadable {
+        tracing::warn!(
+            target: "portcullis::log",
+            default, "RUST_LOG cannot be read, and is not followed"
+        );
+    }
+}
+
+/// What may be said at all: anything of ours, and of others what is of `info` and above.
+fn discreet() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_target("portcullis", LevelFilter::TRACE)
+}
 
 /// Logs what was admitted during an outage, and at `debug` every refusal.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +81,35 @@ impl Observer for LogObserver {
                 issuer = event.issuer,
                 "admitted during an outage"
             );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_are_never_heard_below_info() {
+        let discreet = discreet();
+        for library in [
+            "h2::server",
+            "hyper",
+            "axum_reverse_proxy::proxy",
+            "rustls",
+            "",
+        ] {
+            assert!(discreet.would_enable(library, &Level::INFO), "{library}");
+            assert!(!discreet.would_enable(library, &Level::DEBUG), "{library}");
+        }
+        for ours in [
+            "portcullis::access",
+            "portcullis::jwks",
+            "portcullis_gateway::log",
+        ] {
+            assert!(discreet.would_enable(ours, &Level::TRACE), "{ours}");
         }
     }
 }

@@ -78,6 +78,12 @@ impl Discovery {
             .filter(|url| endpoint::is_allowed(url, self.http))
             .ok_or(FetchError::JwksUri)
     }
+
+    /// Whom the metadata says that it is of.
+    pub(super) fn named(metadata: &[u8]) -> Option<Box<str>> {
+        let metadata: Metadata = serde_json::from_slice(metadata).ok()?;
+        Some(metadata.issuer.into())
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub(super) enum Source {
 pub(super) struct Memory {
     pub(super) endpoint: Option<Endpoint>,
     pub(super) validator: Option<Validator>,
+    /// Whom the metadata was of that was refused for being of another issuer.
+    pub(super) stranger: Option<Box<str>>,
 }
 
 /// A URL that discovery gave.
@@ -147,11 +149,11 @@ impl Fetcher {
             // The other half of the time is for the keys.
             Some(_) => {
                 let half = self.attempt / 2;
-                tokio::time::timeout(half, self.discover(discovery))
+                tokio::time::timeout(half, self.discover(discovery, &mut memory.stranger))
                     .await
                     .unwrap_or(Err(FetchError::Timeout))
             }
-            None => self.discover(discovery).await,
+            None => self.discover(discovery, &mut memory.stranger).await,
         };
         match (found, &mut memory.endpoint) {
             (Ok(url), _) => {
@@ -176,28 +178,42 @@ impl Fetcher {
         }
     }
 
-    async fn discover(&self, discovery: &Discovery) -> Result<HttpUrl, FetchError> {
+    async fn discover(
+        &self,
+        discovery: &Discovery,
+        stranger: &mut Option<Box<str>>,
+    ) -> Result<HttpUrl, FetchError> {
         let [oidc, oauth] = &discovery.candidates;
-        let first = match self.metadata(discovery, oidc).await {
+        let first = match self.metadata(discovery, oidc, stranger).await {
             // Not there: the other place.
             Err(FetchError::Status(status)) if (400..500).contains(&status) => {
                 FetchError::Status(status)
             }
             other => return other,
         };
-        match self.metadata(discovery, oauth).await {
+        match self.metadata(discovery, oauth, stranger).await {
             // The more usual place is the one to complain about.
             Err(FetchError::Status(_)) => Err(first),
             other => other,
         }
     }
 
-    async fn metadata(&self, discovery: &Discovery, url: &HttpUrl) -> Result<HttpUrl, FetchError> {
+    async fn metadata(
+        &self,
+        discovery: &Discovery,
+        url: &HttpUrl,
+        stranger: &mut Option<Box<str>>,
+    ) -> Result<HttpUrl, FetchError> {
         let got = self.client.get(&self.get(url.clone())).await?;
-        match got.status {
-            StatusCode::OK => discovery.jwks_uri(&got.body),
-            other => Err(FetchError::Status(other.as_u16())),
+        if got.status != StatusCode::OK {
+            return Err(FetchError::Status(got.status.as_u16()));
         }
+        let found = discovery.jwks_uri(&got.body);
+        *stranger = match found {
+            Err(FetchError::IssuerMismatch) => Discovery::named(&got.body),
+            _ => None,
+        };
+        found
     }
 
     pub(super) fn get(&self, url: HttpUrl) -> Get {

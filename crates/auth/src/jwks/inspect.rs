@@ -18,6 +18,8 @@ use super::{FetchError, task};
 pub struct Inspection {
     /// Where the keys are, as configured or as the metadata says; none if there is no usable metadata.
     pub keys_url: Option<Uri>,
+    /// The issuer that the metadata names, where it is another one: text of the server.
+    pub stranger: Option<Box<str>>,
     /// The keys, with those that were left out; or why there are none.
     pub keys: Result<ParsedJwks, InspectError>,
 }
@@ -55,6 +57,7 @@ impl Fetcher {
         };
         Inspection {
             keys_url: url.map(|url| url.uri().clone()),
+            stranger: memory.stranger,
             keys,
         }
     }
@@ -175,6 +178,25 @@ mod tests {
             assert_eq!(jwks.status().last_error, Some(reason), "{mode:?}");
             issuer.mode_at(endpoint, Mode::Ok);
         }
+    }
+
+    #[tokio::test]
+    async fn metadata_of_another_issuer_shows_whose_it_is() {
+        let issuer = FakeIssuer::builder()
+            .known_as("https://idp.example.com/")
+            .without_sockets();
+        let http = HttpClient::new::<_, Full<Bytes>, _>(issuer.client());
+        let seen = Jwks::builder(issuer.url()).with_http_client(http);
+        let seen = seen.inspect().await.unwrap();
+        assert_eq!(seen.stranger.as_deref(), Some("https://idp.example.com/"));
+        let error = seen.keys.unwrap_err();
+        assert_eq!(error.reason(), FetchError::IssuerMismatch);
+        assert_eq!(
+            look(&FakeIssuer::builder().without_sockets())
+                .await
+                .stranger,
+            None
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -142,6 +142,7 @@ impl Store {
                         etag: HeaderValue::from_str(&tag.etag).ok()?,
                     })
                 }),
+                stranger: None,
             },
             document: Bytes::copy_from_slice(document),
         }))

@@ -37,6 +37,7 @@ fn unsaved(key: &SigningKey) -> Unsaved {
                 url: HttpUrl::parse("https://id.example/jwks").unwrap(),
                 etag: HeaderValue::from_static("\"v1\""),
             }),
+            stranger: None,
         },
     }
 }

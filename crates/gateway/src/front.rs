@@ -2,35 +2,64 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, Ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::body::Body;
+use futures_util::future::Either;
+use http::header::SET_COOKIE;
 use http::{Method, Request, Response};
-use portcullis_core::{Protocol, RequestContext};
-use tower::util::BoxCloneSyncService;
+use portcullis_core::{ConfigError, RequestContext};
+use tower::util::{self, BoxCloneSyncService, MapResponse, Oneshot};
 use tower::{Service, ServiceExt};
+use tower_http::request_id::{PropagateRequestId, SetRequestId};
 
-use crate::host;
+use crate::config::{self, Config, HostPattern};
+use crate::cors::{self, CrossOrigin};
+use crate::peers::{Peers, network};
 use crate::refused::Refused;
+use crate::request_id::Fresh;
 use crate::routes::Routes;
+use crate::screen::{self, Rules, Screen};
+use crate::{host, request_id};
 
 /// A route with everything that stands before its upstream.
 pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
-/// Finds the route of a request, or refuses it.
+/// Everything that stands before the routes, outermost first:
+///
+/// | | does |
+/// |---|---|
+/// | log | one line when the answer is there |
+/// | request id | takes the one of a trusted peer or makes one, for the upstream and for every response |
+/// | [`Screen`] | refuses wrong hosts and headers, cleans the others |
+/// | [`CrossOrigin`], if configured | answers preflights, writes what browsers want to read, on refusals too |
+/// | [`Routing`] | finds the route of a request, or refuses it |
 ///
 /// # Clone
 /// Clones share the routes.
 #[derive(Clone)]
 pub(crate) struct Front {
+    rules: Arc<Rules>,
+    stack: SetRequestId<PropagateRequestId<Screen<Inner>>, Fresh>,
+}
+
+/// With CORS, or without.
+type Inner = util::Either<CrossOrigin<Settled>, Settled>;
+
+type Settled = MapResponse<Routing, fn(Response<Body>) -> Response<Body>>;
+
+/// Finds the route of a request, or refuses it.
+#[derive(Clone)]
+struct Routing {
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    hosts: Option<Vec<HostPattern>>,
     routes: Routes<Entry>,
 }
 
@@ -40,14 +69,86 @@ pub(crate) struct Entry {
     pub(crate) service: RouteService,
 }
 
+/// The route of a request, or why there is none.
+///
+/// For the proxy and for forward-auth alike: what one refuses the other does not let pass.
+pub(crate) fn find<'a, T>(
+    routes: &'a Routes<T>,
+    method: &Method,
+    path: &str,
+) -> Result<&'a T, Refused> {
+    routes.find(method, path)
+}
+
 // === impl Front ===
 
 impl Front {
-    pub(crate) fn new(routes: Routes<Entry>) -> Self {
-        Self {
-            shared: Arc::new(Shared { routes }),
+    /// Before the routes of the proxy.
+    pub(crate) fn new(config: &Config, routes: Routes<Entry>) -> Result<Self, ConfigError> {
+        Self::with_cors(config, config.cors.as_ref(), routes)
+    }
+
+    /// Before routes at whose end nothing is asked for, but whether it may be. There browsers read
+    /// nothing, and a preflight is the business of whoever asks.
+    pub(crate) fn for_questions(
+        config: &Config,
+        routes: Routes<Entry>,
+    ) -> Result<Self, ConfigError> {
+        Self::with_cors(config, None, routes)
+    }
+
+    fn with_cors(
+        config: &Config,
+        cors: Option<&config::Cors>,
+        routes: Routes<Entry>,
+    ) -> Result<Self, ConfigError> {
+        let server = &config.server;
+        let rules = Arc::new(Rules {
+            peers: Peers::new(&server.trusted_proxies)?,
+            proto: if server.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            },
+        });
+        let routing = Routing {
+            shared: Arc::new(Shared {
+                hosts: server.hosts.clone(),
+                routes,
+            }),
+        };
+        let inner = match cors {
+            Some(cors) => {
+                let settled = routing.map_response(settle_with_cors as fn(_) -> _);
+                Inner::Left(CrossOrigin::new(cors, settled))
+            }
+            None => Inner::Right(routing.map_response(settle as fn(_) -> _)),
+        };
+        let screen = Screen::new(Arc::clone(&rules), inner);
+        let stack = SetRequestId::new(
+            PropagateRequestId::new(screen, request_id::HEADER),
+            request_id::HEADER,
+            Fresh,
+        );
+        Ok(Self { rules, stack })
+    }
+}
+
+/// Takes from a response the request id, which the gateway says instead, and marks what is secret.
+fn settle(mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    headers.remove(request_id::HEADER);
+    if headers.contains_key(SET_COOKIE) {
+        for (_, value) in headers.iter_mut().filter(|(name, _)| **name == SET_COOKIE) {
+            value.set_sensitive(true);
         }
     }
+    response
+}
+
+fn settle_with_cors(mut response: Response<Body>) -> Response<Body> {
+    cors::remove(response.headers_mut());
+    settle(response)
 }
 
 impl Service<Request<Body>> for Front {
@@ -55,34 +156,22 @@ impl Service<Request<Body>> for Front {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.stack.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let arrived = Instant::now();
         let context = RequestContext::ensure(request.extensions_mut(), || arrived).clone();
         let method = request.method().clone();
-        let protocol = Protocol::of(request.headers());
-        let routed = match self.shared.route(&request) {
-            Ok(entry) => {
-                context.set_route(Arc::clone(&entry.pattern));
-                Ok(entry.service.clone().oneshot(request))
-            }
-            Err(refused) => Err(refused),
-        };
+        let trusted = self.rules.peers.has(screen::peer(&request));
+        request_id::admit(request.headers_mut(), trusted);
+        let response = self.stack.call(request);
         Box::pin(async move {
-            let response = match routed {
-                Ok(response) => match response.await {
-                    Ok(response) => response,
-                    Err(never) => match never {},
-                },
-                Err(refused) => {
-                    context.set_verdict(refused.refusal().reason());
-                    refused.response(protocol)
-                }
-            };
-            // The pattern and never the path: paths and queries hold what people would not log.
+            let response = response.await?;
+            let id = response.headers().get(request_id::HEADER);
+            // The pattern and never the path: paths and queries hold what people would not log. The
+            // network of the client and never its address.
             tracing::info!(
                 target: "portcullis::access",
                 %method,
@@ -90,6 +179,8 @@ impl Service<Request<Body>> for Front {
                 status = response.status().as_u16(),
                 verdict = context.verdict().unwrap_or("-"),
                 issuer = context.identity().map_or("-", |identity| identity.issuer()),
+                client = context.client().map(|client| tracing::field::display(network(client.ip()))),
+                request_id = id.and_then(|id| id.to_str().ok()).unwrap_or("-"),
                 took_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
                 "request"
             );
@@ -104,24 +195,39 @@ impl fmt::Debug for Front {
     }
 }
 
-// === impl Shared ===
+// === impl Routing ===
 
-impl Shared {
-    fn route<B>(&self, request: &Request<B>) -> Result<&Entry, Refused> {
-        if !host::is_right(request) {
-            return Err(Refused::BadHost);
+impl Service<Request<Body>> for Routing {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future =
+        Either<Oneshot<RouteService, Request<Body>>, Ready<Result<Response<Body>, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self.shared.route(&request) {
+            Ok(entry) => {
+                if let Some(context) = RequestContext::find(request.extensions()) {
+                    context.set_route(Arc::clone(&entry.pattern));
+                }
+                Either::Left(entry.service.clone().oneshot(request))
+            }
+            Err(refused) => Either::Right(screen::refuse(&request, &refused)),
         }
-        find(&self.routes, request.method(), request.uri().path())
     }
 }
 
-/// The route of a request, or why there is none.
-///
-/// For the proxy and for forward-auth alike: what one refuses the other does not let pass.
-pub(crate) fn find<'a, T>(
-    routes: &'a Routes<T>,
-    method: &Method,
-    path: &str,
-) -> Result<&'a T, Refused> {
-    routes.find(method, path)
+// === impl Shared ===
+
+impl Shared {
+    fn route(&self, request: &Request<Body>) -> Result<&Entry, Refused> {
+        let host = host::of(request);
+        if !host::is_served(self.hosts.as_deref(), host) {
+            return Err(Refused::UnknownHost);
+        }
+        find(&self.routes, request.method(), request.uri().path())
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use portcullis_core::Identity;
@@ -34,57 +33,16 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b';')
     .add(b'\\');
 
-/// Takes away what a client must not say to an upstream, and says who the caller is.
-///
-/// `Connection` is worked off here: a client that names one of our headers in it must not have the
-/// proxy remove that header as hop-by-hop (RFC 9110 section 7.6.1).
-pub(crate) fn rewrite(headers: &mut HeaderMap, identity: Option<&Identity>) {
-    remove_nominated(headers);
-    let claimed: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| is_ours(name.as_str()))
-        .cloned()
-        .collect();
-    for name in claimed {
-        headers.remove(name);
-    }
-    for (name, value) in IDENTITY_HEADERS.into_iter().zip(values(identity)) {
+/// Says who the caller is; what a client said of it must be gone.
+pub(crate) fn tell(headers: &mut HeaderMap, identity: Option<&Identity>) {
+    for (name, value) in of(identity) {
         headers.insert(name, value);
     }
 }
 
-/// Whether an upstream could take a header for one that only the gateway may send: an identity header
-/// or one about the client's address, in any spelling that CGI-like servers make equal.
-fn is_ours(name: &str) -> bool {
-    let name = name.replace('_', "-");
-    name.starts_with("x-auth-")
-        || name.starts_with("x-forwarded-")
-        || matches!(&*name, "forwarded" | "x-real-ip")
-}
-
-/// Removes what the client declared to be for one hop, and leaves of `Connection` the wish to upgrade.
-fn remove_nominated(headers: &mut HeaderMap) {
-    let mut upgrade = false;
-    let mut nominated = Vec::new();
-    for line in headers.get_all(CONNECTION) {
-        for option in line.as_bytes().split(|byte| *byte == b',') {
-            let option = option.trim_ascii();
-            if option.eq_ignore_ascii_case(b"upgrade") {
-                upgrade = true;
-            } else if option.eq_ignore_ascii_case(b"te") {
-                // Said of `TE: trailers`, which gRPC wants to arrive; the proxy drops any other value.
-            } else if let Ok(name) = HeaderName::from_bytes(option) {
-                nominated.push(name);
-            }
-        }
-    }
-    for name in nominated {
-        headers.remove(name);
-    }
-    headers.remove(CONNECTION);
-    if upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
+/// Who the caller is: every header, with its value.
+pub(crate) fn of(identity: Option<&Identity>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    IDENTITY_HEADERS.into_iter().zip(values(identity))
 }
 
 fn values(identity: Option<&Identity>) -> [HeaderValue; 5] {
@@ -139,7 +97,7 @@ mod tests {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        rewrite(&mut headers, identity);
+        tell(&mut headers, identity);
         headers
     }
 
@@ -170,65 +128,6 @@ mod tests {
                 "{name}"
             );
         }
-    }
-
-    #[test]
-    fn no_spelling_of_our_headers_comes_from_a_client() {
-        for name in [
-            "x-auth-subject",
-            "X-Auth-Subject",
-            "X_AUTH_SUBJECT",
-            "x-auth_subject",
-            "x_auth-scopes",
-            "x-auth-anything-later",
-            "x-forwarded-for",
-            "X_Forwarded_For",
-            "x-forwarded-proto",
-            "forwarded",
-            "x-real-ip",
-        ] {
-            let headers = sent(
-                &[(name, "forged"), (name, "twice"), ("accept", "*/*")],
-                None,
-            );
-            assert!(
-                !headers.values().any(|v| v == "forged" || v == "twice"),
-                "{name}"
-            );
-            assert_eq!(headers["accept"], "*/*");
-        }
-    }
-
-    #[test]
-    fn a_client_cannot_have_our_headers_removed_as_hop_by_hop() {
-        let headers = sent(
-            &[
-                ("connection", "x-auth-subject, close"),
-                ("connection", "X-Secret,keep-alive"),
-                ("x-secret", "for one hop"),
-                ("keep-alive", "timeout=5"),
-            ],
-            Some(&alice()),
-        );
-        assert_eq!(headers["x-auth-subject"], "alice");
-        for gone in ["connection", "x-secret", "keep-alive"] {
-            assert!(!headers.contains_key(gone), "{gone}");
-        }
-    }
-
-    #[test]
-    fn a_wish_to_upgrade_and_te_are_kept() {
-        let headers = sent(
-            &[
-                ("connection", "Upgrade, TE, x-auth-subject"),
-                ("upgrade", "websocket"),
-                ("te", "trailers"),
-            ],
-            None,
-        );
-        assert_eq!(headers["connection"], "upgrade");
-        assert_eq!(headers["upgrade"], "websocket");
-        assert_eq!(headers["te"], "trailers");
     }
 
     proptest! {

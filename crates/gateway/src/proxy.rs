@@ -10,18 +10,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum_reverse_proxy::{ProxyError, ProxyPolicy, ReverseProxy, TunnelCancellation};
+use axum_reverse_proxy::{
+    HostBehaviour, ProxyError, ProxyPolicy, ReverseProxy, TunnelCancellation, XForwardedFor,
+};
 use http::header::UPGRADE;
 use http::{Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use portcullis_core::{Identity, Protocol, Refusal, RefusalKind, ResponseBody};
+use portcullis_core::{Protocol, Refusal, RefusalKind, ResponseBody};
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use crate::config::{Route, UpstreamProtocol};
-use crate::identity_headers;
+use crate::config::{HostToUpstream, Route, UpstreamProtocol};
 
 /// What every route shares: a client for each protocol, so that connections are shared too, and the end
 /// of upgraded connections.
@@ -32,10 +33,10 @@ pub(crate) struct Clients {
     http2: Client<HttpConnector, Body>,
 }
 
-/// Forwards the requests of one route, with the headers about the caller.
+/// Forwards the requests of one route.
 ///
-/// The path goes as it came. Transport, hop-by-hop headers, `X-Forwarded-*`, WebSocket upgrades and
-/// trailers are the work of `axum-reverse-proxy`; here are the header policy before it, and the
+/// The path goes as it came, and so do the headers, which are cleaned and told before. Transport,
+/// hop-by-hop headers, WebSocket upgrades and trailers are the work of `axum-reverse-proxy`; here are the
 /// answers after it.
 ///
 /// # Clone
@@ -95,19 +96,26 @@ impl Clients {
 impl Proxy {
     pub(crate) fn new(route: &Route, clients: &Clients) -> Self {
         let policy = ProxyPolicy::new()
-            // What the public listener speaks.
-            .with_public_scheme("http")
+            // Both are said before: see `forwarded`.
+            .with_x_forwarded_for(XForwardedFor::Preserve)
             .with_upstream_timeout(route.timeout);
+        let kept = match route.host {
+            HostToUpstream::Preserve => HostBehaviour::Preserve,
+            HostToUpstream::Upstream => HostBehaviour::Replace,
+        };
         // `Upstream` holds only what this accepts: it panics on anything but an origin.
-        let to = |origin: &str, client: &Client<HttpConnector, Body>| {
-            ReverseProxy::new_with_client("", origin, client.clone()).with_policy(policy.clone())
+        let to = |origin: &str, client: &Client<HttpConnector, Body>, host| {
+            ReverseProxy::new_with_client("", origin, client.clone())
+                .with_policy(policy.clone().with_host_behaviour(host))
         };
         let upstreams = route
             .upstreams
             .iter()
             .map(|upstream| Ways {
-                http1: to(upstream.as_str(), &clients.http1),
-                http2: to(upstream.as_str(), &clients.http2),
+                http1: to(upstream.as_str(), &clients.http1, kept),
+                // There `:authority` names the connection, and `Host` must not say otherwise
+                // (RFC 9113 section 8.3.1).
+                http2: to(upstream.as_str(), &clients.http2, HostBehaviour::Replace),
             })
             .collect();
         Self {
@@ -138,8 +146,6 @@ impl Service<Request<Body>> for Proxy {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let protocol = Protocol::of(request.headers());
-        let identity = Identity::of(request.extensions()).cloned();
-        identity_headers::rewrite(request.headers_mut(), identity.as_ref());
         if request.headers().contains_key(UPGRADE) {
             let end = TunnelCancellation(self.shared.tunnels.clone());
             request.extensions_mut().insert(end);

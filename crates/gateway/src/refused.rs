@@ -17,6 +17,7 @@ use portcullis_core::{Protocol, Refusal, RefusalKind};
 /// | `bad_connection` | 400 | `Connection` names a field that is not for one hop |
 /// | `no_route` | 404 | a path that no route has |
 /// | `method_not_allowed` | 405 | a method that no route of this path has; `Allow` says which have |
+/// | `bad_expectation` | 417 | `Expect` says anything but `100-continue` |
 /// | `unknown_host` | 421 | a host that is not served here |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -27,6 +28,7 @@ pub(crate) enum Refused {
     NoRoute,
     /// With the value of `Allow`.
     Method(HeaderValue),
+    Expectation,
     UnknownHost,
 }
 
@@ -38,11 +40,12 @@ struct Prepared {
     bad_connection: Refusal,
     no_route: Refusal,
     method: Refusal,
+    expectation: Refusal,
     unknown_host: Refusal,
 }
 
 static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
-    use RefusalKind::{BadRequest, MethodNotAllowed, Misdirected, NotFound};
+    use RefusalKind::{BadRequest, ExpectationFailed, MethodNotAllowed, Misdirected, NotFound};
     let of = |kind, reason, detail| Refusal::builder(kind, reason).detail(detail).build();
     Prepared {
         bad_host: of(
@@ -71,6 +74,11 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
             "method_not_allowed",
             "This path is not served with this method.",
         ),
+        expectation: of(
+            ExpectationFailed,
+            "bad_expectation",
+            "Expect 100-continue, or nothing.",
+        ),
         unknown_host: of(Misdirected, "unknown_host", "This host is not served here."),
     }
 });
@@ -87,6 +95,7 @@ impl Refused {
             Self::BadConnection => &PREPARED.bad_connection,
             Self::NoRoute => &PREPARED.no_route,
             Self::Method(_) => &PREPARED.method,
+            Self::Expectation => &PREPARED.expectation,
             Self::UnknownHost => &PREPARED.unknown_host,
         }
     }
@@ -127,6 +136,7 @@ mod tests {
             (Refused::AmbiguousPath, 400),
             (Refused::BadConnection, 400),
             (Refused::NoRoute, 404),
+            (Refused::Expectation, 417),
             (Refused::UnknownHost, 421),
         ] {
             let response = refused.response(Protocol::Http);

@@ -1,0 +1,31 @@
+//! The last word on a request before its upstream has it.
+
+use axum::body::Body;
+use http::Request;
+use http::header::AUTHORIZATION;
+use portcullis_core::Identity;
+use tower::ServiceExt;
+use tower::util::MapRequest;
+
+use crate::config::{Route, TokenToUpstream};
+use crate::identity_headers;
+
+/// Puts before the proxy of a route what is said there of the caller: who it is, and the token or not.
+pub(crate) fn told<S>(
+    route: &Route,
+    proxy: S,
+) -> MapRequest<S, impl FnMut(Request<Body>) -> Request<Body> + Clone + Send + Sync + 'static>
+where
+    S: tower::Service<Request<Body>>,
+{
+    let drop_token = route.token == TokenToUpstream::Drop;
+    proxy.map_request(move |mut request: Request<Body>| {
+        let identity = Identity::of(request.extensions()).cloned();
+        let headers = request.headers_mut();
+        if drop_token {
+            headers.remove(AUTHORIZATION);
+        }
+        identity_headers::tell(headers, identity.as_ref());
+        request
+    })
+}

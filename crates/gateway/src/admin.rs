@@ -18,14 +18,33 @@ use tower::Service;
 /// | path | answer |
 /// |---|---|
 /// | `/livez` | 200 while the process can answer at all |
-/// | `/readyz` | 200, ready or degraded; the body says which, and how the keys of each issuer are |
+/// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, and how the keys of each issuer are |
 ///
 /// Readiness does not follow the issuer: taking every instance out of service because the identity
 /// provider is down would turn its outage into ours, and known keys go on working.
 #[derive(Clone)]
 pub(crate) struct Admin {
-    issuers: Arc<dyn Fn() -> Vec<IssuerHealth> + Send + Sync>,
+    state: Arc<dyn State>,
     unknown: Refusal,
+}
+
+/// What probes are answered from.
+pub(crate) trait State: Send + Sync + 'static {
+    /// Which configuration is in use.
+    fn config(&self) -> ConfigHealth;
+    /// How the keys of each issuer are.
+    fn issuers(&self) -> Vec<IssuerHealth>;
+}
+
+/// Which configuration is in use, and why no newer one.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ConfigHealth {
+    /// How many there were, this one included.
+    pub(crate) generation: u64,
+    pub(crate) age_seconds: u64,
+    /// What is wrong with the newer one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) last_error: Vec<String>,
 }
 
 /// How the keys of one issuer are.
@@ -47,15 +66,16 @@ pub(crate) struct IssuerHealth {
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
+    config: ConfigHealth,
     issuers: Vec<IssuerHealth>,
 }
 
 // === impl Admin ===
 
 impl Admin {
-    pub(crate) fn new(issuers: impl Fn() -> Vec<IssuerHealth> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(state: Arc<dyn State>) -> Self {
         Self {
-            issuers: Arc::new(issuers),
+            state,
             unknown: Refusal::builder(RefusalKind::NotFound, "no_route")
                 .detail("There is /livez and /readyz.")
                 .build(),
@@ -67,10 +87,11 @@ impl Admin {
         match request.uri().path() {
             "/livez" if read => json(&serde_json::json!({ "status": "live" })),
             "/readyz" if read => {
-                let issuers = (self.issuers)();
-                let well = issuers.iter().all(|issuer| issuer.well);
+                let (config, issuers) = (self.state.config(), self.state.issuers());
+                let well = config.last_error.is_empty() && issuers.iter().all(|issuer| issuer.well);
                 json(&Readiness {
                     status: if well { "ready" } else { "degraded" },
+                    config,
                     issuers,
                 })
             }
@@ -120,19 +141,35 @@ mod tests {
 
     use super::*;
 
+    struct Fixed {
+        well: &'static [bool],
+        wrong: &'static [&'static str],
+    }
+
+    impl State for Fixed {
+        fn config(&self) -> ConfigHealth {
+            ConfigHealth {
+                generation: 3,
+                age_seconds: 7,
+                last_error: self.wrong.iter().map(ToString::to_string).collect(),
+            }
+        }
+
+        fn issuers(&self) -> Vec<IssuerHealth> {
+            let health = |well: &bool| IssuerHealth {
+                issuer: "https://idp.example.com".into(),
+                keys: if *well { "fresh" } else { "cold" },
+                usable_keys: usize::from(*well),
+                age_seconds: well.then_some(7),
+                last_error: (!well).then_some("connect"),
+                well: *well,
+            };
+            self.well.iter().map(health).collect()
+        }
+    }
+
     fn admin(well: &'static [bool]) -> Admin {
-        Admin::new(move || {
-            well.iter()
-                .map(|well| IssuerHealth {
-                    issuer: "https://idp.example.com".into(),
-                    keys: if *well { "fresh" } else { "cold" },
-                    usable_keys: usize::from(*well),
-                    age_seconds: well.then_some(7),
-                    last_error: (!well).then_some("connect"),
-                    well: *well,
-                })
-                .collect()
-        })
+        Admin::new(Arc::new(Fixed { well, wrong: &[] }))
     }
 
     async fn ask(admin: &Admin, method: Method, path: &str) -> (u16, serde_json::Value) {
@@ -160,6 +197,22 @@ mod tests {
             ask(&admin(&[]), Method::GET, "/readyz").await.1["status"],
             "ready"
         );
+    }
+
+    #[tokio::test]
+    async fn a_configuration_that_was_not_taken_degrades_and_is_explained() {
+        let (_, body) = ask(&admin(&[true]), Method::GET, "/readyz").await;
+        assert_eq!(
+            body["config"],
+            serde_json::json!({ "generation": 3, "age_seconds": 7 })
+        );
+        let admin = Admin::new(Arc::new(Fixed {
+            well: &[true],
+            wrong: &["route: is missing"],
+        }));
+        let (code, body) = ask(&admin, Method::GET, "/readyz").await;
+        assert_eq!((code, &body["status"]), (200, &"degraded".into()));
+        assert_eq!(body["config"]["last_error"][0], "route: is missing");
     }
 
     #[tokio::test]

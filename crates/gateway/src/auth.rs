@@ -1,5 +1,6 @@
 //! From configured issuers to the one verifier, and from a route to the layers before its upstream.
 
+use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 use std::thread;
@@ -11,21 +12,28 @@ use http_body_util::Full;
 use portcullis_auth::jwks::{HttpClient, Jwks};
 use portcullis_auth::key::{JwksOptions, parse_jwks};
 use portcullis_auth::{AuthLayer, Degrade, Issuer, JwtVerifier, Keys, RequireLayer};
-use portcullis_core::{ConfigError, Problems};
+use portcullis_core::{ConfigError, Problems, ResponseBody};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 use crate::admin::IssuerHealth;
 use crate::config::{self, OnIdpOutage, Route, RouteAuth, TokenRule};
 use crate::files;
 use crate::front::RouteService;
 use crate::log::LogObserver;
-use crate::proxy::Proxy;
 
 /// The one verifier of the gateway, with what there is to say about its keys.
 pub(crate) struct Trust {
     pub(crate) verifier: JwtVerifier,
-    sources: Vec<Source>,
+    sources: Vec<(Origin, Source)>,
+}
+
+/// What a source of keys was made from. Another audience needs no other keys.
+#[derive(PartialEq, Eq)]
+struct Origin {
+    url: String,
+    keys: config::Keys,
+    allow_http: bool,
 }
 
 /// Where the keys of one issuer come from.
@@ -42,16 +50,30 @@ const MOST_BYTES: u64 = 256 * 1024;
 
 impl Trust {
     /// Trusts the issuers. Keys are fetched from now on, if this is inside a runtime.
-    pub(crate) fn new(issuers: &[config::Issuer]) -> Result<Self, ConfigError> {
+    ///
+    /// Where keys come from the same place as before, they are taken over, so that a reload fetches
+    /// nothing and works while the issuer is down; and so are verdicts, as long as no issuer is
+    /// configured in another way.
+    pub(crate) fn new(
+        issuers: &[config::Issuer],
+        before: Option<&Self>,
+    ) -> Result<Self, ConfigError> {
         let client = portcullis_auth::client::default_client()?;
         let mut builder = JwtVerifier::builder();
+        if let Some(before) = before {
+            builder = builder.cache(before.verifier.cache().clone());
+        }
         let mut sources = Vec::with_capacity(issuers.len());
         let mut problems = Problems::new();
         for (index, configured) in issuers.iter().enumerate() {
-            let keys = keys(configured, &client);
+            let origin = Origin::of(configured);
+            let keys = match before.and_then(|before| before.remote(&origin)) {
+                Some(jwks) => Ok((Keys::from(jwks.clone()), Source::Remote(jwks))),
+                None => keys(configured, &client),
+            };
             if let Some((keys, source)) = problems.absorb(&format!("issuer[{index}]"), keys) {
                 builder = builder.issuer(trusted(configured, keys));
-                sources.push(source);
+                sources.push((origin, source));
             }
         }
         problems.check()?;
@@ -61,10 +83,31 @@ impl Trust {
         })
     }
 
-    /// How the keys of each issuer are, whenever it is asked.
-    pub(crate) fn health(&self) -> impl Fn() -> Vec<IssuerHealth> + Send + Sync + 'static {
-        let sources = self.sources.clone();
-        move || sources.iter().map(Source::health).collect()
+    /// The keys that were fetched for such an issuer.
+    fn remote(&self, origin: &Origin) -> Option<Jwks> {
+        let mut sources = self.sources.iter();
+        sources.find_map(|(known, source)| match source {
+            Source::Remote(jwks) if known == origin => Some(jwks.clone()),
+            _ => None,
+        })
+    }
+
+    /// How the keys of each issuer are.
+    pub(crate) fn health(&self) -> Vec<IssuerHealth> {
+        let sources = self.sources.iter();
+        sources.map(|(_, source)| source.health()).collect()
+    }
+}
+
+// === impl Origin ===
+
+impl Origin {
+    fn of(configured: &config::Issuer) -> Self {
+        Self {
+            url: configured.url.clone(),
+            keys: configured.keys.clone(),
+            allow_http: configured.allow_http,
+        }
     }
 }
 
@@ -206,15 +249,23 @@ impl Source {
     }
 }
 
-/// Puts before a proxy what its route says: the token is verified, then the scopes are demanded.
-pub(crate) fn guard(
+/// Puts before the end of a route what it says: the token is verified, then the scopes are demanded.
+pub(crate) fn guard<S>(
     route: &Route,
     trust: Option<&Trust>,
-    proxy: Proxy,
-) -> Result<RouteService, ConfigError> {
+    end: S,
+) -> Result<RouteService, ConfigError>
+where
+    S: Service<Request<Body>, Response = Response<ResponseBody<Body>>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
     let layer = match (route.auth, trust) {
         (RouteAuth::None, _) => {
-            let open = proxy.map_response(|response| response.map(Body::new));
+            let open = end.map_response(|response| response.map(Body::new));
             return Ok(BoxCloneSyncService::new(open));
         }
         (_, None) => {
@@ -231,13 +282,13 @@ pub(crate) fn guard(
         .with_degrade(degrade(route.on_idp_outage)?)
         .with_observer(LogObserver);
     Ok(if route.scopes.is_empty() {
-        let service = layer.layer(proxy);
+        let service = layer.layer(end);
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     } else {
         let demands = RequireLayer::new()
             .with_scopes(&route.scopes)?
             .with_observer(LogObserver);
-        let service = layer.layer(demands.layer(proxy));
+        let service = layer.layer(demands.layer(end));
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     })
 }

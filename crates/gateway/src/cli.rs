@@ -2,14 +2,16 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use portcullis_core::ConfigError;
 
 #[cfg(feature = "demo")]
 use crate::config::LogFormat;
-use crate::{Config, Gateway, StartError, log, signals};
+use crate::{Config, ConfigFile, Gateway, StartError, log, signals};
 
 /// A front door that checks access tokens and stays right while the identity provider is broken.
 #[derive(Debug, Parser)]
@@ -21,7 +23,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves what the configuration says, until SIGTERM or Ctrl-C.
+    /// Serves what the configuration says, until SIGTERM or Ctrl-C. Takes it again on SIGHUP, and when a
+    /// file changes.
     Run {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
@@ -42,6 +45,9 @@ enum Command {
 const FAILED: u8 = 1;
 /// The configuration is wrong; clap says the same of a wrong command line.
 const MISCONFIGURED: u8 = 2;
+
+/// How often files are looked at: a change is in use after two to three of these.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs the program `portcullis`.
 ///
@@ -75,12 +81,17 @@ fn check(path: &Path) -> ExitCode {
 }
 
 async fn run(path: &Path) -> ExitCode {
-    let config = match Config::load(path) {
-        Ok(config) => config,
+    // From the beginning: nobody who asks for a reload too early means to end the process.
+    let mut hangups = match signals::Hangups::listen() {
+        Ok(hangups) => hangups,
+        Err(error) => return failed(&error),
+    };
+    let file = match ConfigFile::load(path) {
+        Ok(file) => file,
         Err(error) => return misconfigured(path, &error),
     };
-    log::start(config.log.format, "info");
-    let running = match Gateway::start(config).await {
+    log::start(file.config().log.format, "info");
+    let mut running = match Gateway::start(file.config().clone()).await {
         Ok(running) => running,
         Err(StartError::Config(error)) => return misconfigured(path, &error),
         Err(error) => return failed(&error),
@@ -91,8 +102,16 @@ async fn run(path: &Path) -> ExitCode {
         admin = running.admin_address().map(tracing::field::display),
         "ready"
     );
-    if let Err(error) = signals::end().await {
-        return failed(&error);
+    running.follow(file, LOOK_EVERY);
+    let mut end = pin!(signals::end());
+    loop {
+        tokio::select! {
+            ended = &mut end => match ended {
+                Ok(()) => break,
+                Err(error) => return failed(&error),
+            },
+            () = hangups.next() => running.take_file(),
+        }
     }
     tracing::info!(target: "portcullis::gateway", "shutting down");
     if running.shut_down().await {
@@ -123,7 +142,12 @@ fn block_on(program: impl Future<Output = ExitCode>) -> ExitCode {
         .enable_all()
         .build()
     {
-        Ok(runtime) => runtime.block_on(program),
+        Ok(runtime) => {
+            let code = runtime.block_on(program);
+            // A file system that hangs does not keep the process.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => failed(&error),
     }
 }

@@ -3,18 +3,19 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use portcullis_core::{ConfigError, Problems};
+use portcullis_core::ConfigError;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Config;
 use crate::admin::Admin;
-use crate::auth::{self, Trust};
-use crate::front::{Entry, Front};
-use crate::proxy::{Clients, Proxy};
-use crate::routes::Routes;
+use crate::assembly::Assembly;
+use crate::live::Live;
+use crate::reload::{ConfigFile, Follower};
 use crate::server::{Server, Times};
 
 /// The gateway: [`start`](Gateway::start) it with a [`Config`].
@@ -28,6 +29,9 @@ pub struct Running {
     address: SocketAddr,
     public: Option<Server>,
     admin: Option<Server>,
+    forward_auth: Option<Server>,
+    live: Arc<Live>,
+    follower: Option<Follower>,
     /// Upgraded connections, which belong to no server any more, end with this.
     _tunnels: DropGuard,
 }
@@ -57,33 +61,41 @@ impl Gateway {
     /// If the configuration cannot be used, or an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let tunnels = CancellationToken::new();
-        let (front, trust) = assemble(&config, &tunnels)?;
         let times = Times {
             header: config.server.header_timeout,
             drain: config.server.shutdown_timeout,
         };
+        let (listens, admin) = (config.server.listen, config.server.admin);
+        let asked = config.forward_auth.as_ref().map(|section| section.listen);
+        let live = Arc::new(Live::new(config, tunnels.clone())?);
         // The admin listener first: whoever waits for it sees a gateway that could start.
-        let admin = match config.server.admin {
+        let admin = match admin {
+            None => None,
+            Some(address) => Some(listen(address, Admin::new(live.clone()), times).await?),
+        };
+        let public = match listens {
             None => None,
             Some(address) => {
-                let admin = match &trust {
-                    Some(trust) => Admin::new(trust.health()),
-                    None => Admin::new(Vec::new),
-                };
-                Some(listen(address, admin, times).await?)
+                let front = live.service(|assembly| Some(assembly.front.clone()));
+                Some(listen(address, front, times).await?)
             }
         };
-        let public = match config.server.listen {
+        let forward_auth = match asked {
             None => None,
-            Some(address) => Some(listen(address, front, times).await?),
+            Some(address) => {
+                let service = live.service(|assembly| assembly.forward_auth.clone());
+                Some(listen(address, service, times).await?)
+            }
         };
-        let address = public.as_ref().map(Server::address);
-        let asked = config.forward_auth.as_ref().map(|section| section.listen);
-        let nowhere = SocketAddr::from((std::net::Ipv4Addr::UNSPECIFIED, 0));
+        let address = public.as_ref().or(forward_auth.as_ref());
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         Ok(Running {
-            address: address.or(asked).unwrap_or(nowhere),
+            address: address.map_or(nowhere, Server::address),
             public,
             admin,
+            forward_auth,
+            live,
+            follower: None,
             _tunnels: tunnels.drop_guard(),
         })
     }
@@ -99,29 +111,6 @@ where
         .map_err(|error| StartError::Listen { address, error })
 }
 
-/// Everything but the sockets.
-fn assemble(
-    config: &Config,
-    tunnels: &CancellationToken,
-) -> Result<(Front, Option<Trust>), ConfigError> {
-    let trust = if config.issuers.is_empty() {
-        None
-    } else {
-        Some(Trust::new(&config.issuers)?)
-    };
-    let clients = Clients::new(config.server.connect_timeout, tunnels);
-    let mut entries = Vec::with_capacity(config.routes.len());
-    let mut problems = Problems::new();
-    for (index, route) in config.routes.iter().enumerate() {
-        let guarded = auth::guard(route, trust.as_ref(), Proxy::new(route, &clients));
-        if let Some(service) = problems.absorb(&format!("route[{index}]"), guarded) {
-            let pattern = Arc::from(route.path.to_string());
-            entries.push((route.path.clone(), None, Entry { pattern, service }));
-        }
-    }
-    problems.into_result((Front::new(Routes::new(entries)), trust))
-}
-
 // === impl Config ===
 
 impl Config {
@@ -130,7 +119,7 @@ impl Config {
     /// # Errors
     /// Every problem.
     pub fn check(&self) -> Result<(), ConfigError> {
-        assemble(self, &CancellationToken::new()).map(|_| ())
+        Assembly::new(self.clone(), None, &CancellationToken::new()).map(|_| ())
     }
 }
 
@@ -143,24 +132,62 @@ impl Running {
         self.address
     }
 
+    /// The address at which other proxies ask whether a request may pass, if there is one.
+    #[must_use]
+    pub fn forward_auth_address(&self) -> Option<SocketAddr> {
+        self.forward_auth.as_ref().map(Server::address)
+    }
+
     /// The address of `/livez` and `/readyz`, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Server::address)
     }
 
+    /// Replaces the configuration. Requests in flight end with the old one, connections stay open; keys,
+    /// verdicts and connections to upstreams stay where their section did not change.
+    ///
+    /// # Errors
+    /// Every problem of the new configuration; the old one stays. A change that needs a restart is one.
+    pub async fn reload(&self, config: Config) -> Result<(), ConfigError> {
+        let live = Arc::clone(&self.live);
+        let replaced = spawn_blocking(move || live.replace(config)).await;
+        replaced.unwrap_or_else(|error| {
+            let message = format!("cannot be taken: {error}");
+            Err(ConfigError::new("", message, "try again"))
+        })
+    }
+
+    /// Takes the configuration again whenever its file changes, or one that it refers to: they are looked
+    /// at `every` so often, and taken when they stood still for as long. `watch = false` in the file
+    /// leaves it to [`take_file`](Running::take_file).
+    ///
+    /// The gateway was started with [`ConfigFile::config`].
+    pub fn follow(&mut self, file: ConfigFile, every: Duration) {
+        self.follower = Some(Follower::start(Arc::clone(&self.live), file, every));
+    }
+
+    /// Takes the file that it [follows](Running::follow) at once, changed or not. Returns before it is
+    /// taken; calls meanwhile are one.
+    pub fn take_file(&self) {
+        if let Some(follower) = &self.follower {
+            follower.take_now();
+        }
+    }
+
     /// Accepts nothing more, lets requests in flight end within `shutdown_timeout`, and returns whether
     /// all of them did.
     pub async fn shut_down(self) -> bool {
-        let drained = match self.public {
-            Some(public) => public.shut_down().await,
+        let ended = async |server: Option<Server>| match server {
+            Some(server) => server.shut_down().await,
             None => true,
         };
+        let (drained, answered) = tokio::join!(ended(self.public), ended(self.forward_auth));
         // Last, so that probes see life as long as there is any.
         if let Some(admin) = self.admin {
             admin.shut_down().await;
         }
-        drained
+        drained && answered
     }
 }
 

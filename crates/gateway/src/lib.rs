@@ -32,25 +32,39 @@
 //! It speaks HTTP/1.1 and HTTP/2 without TLS, on both sides: put it behind whatever terminates TLS.
 
 mod admin;
+mod assembly;
 mod auth;
 mod cli;
+mod client_headers;
 pub mod config;
+mod cors;
 #[cfg(feature = "demo")]
 mod demo;
+mod diagnose;
 mod files;
+mod forward_auth;
+mod forwarded;
 mod front;
 mod gateway;
 mod host;
 mod identity_headers;
+mod live;
 mod log;
 mod path;
+mod peers;
 mod pem;
 mod proxy;
 mod refused;
+mod reload;
+mod request_id;
 mod routes;
+mod screen;
 mod server;
 mod signals;
+mod to_upstream;
+mod trailers;
 
 pub use cli::main;
 pub use config::Config;
 pub use gateway::{Gateway, Running, StartError};
+pub use reload::ConfigFile;

@@ -1,5 +1,6 @@
 //! From the text of a file to a configuration.
 
+use std::io;
 use std::path::Path;
 
 use portcullis_core::ConfigError;
@@ -20,13 +21,16 @@ impl Config {
     /// # Errors
     /// Every problem of the file, or that it cannot be read.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |message: String| {
+        Self::of_file(path, files::read(path, MOST_BYTES))
+    }
+
+    /// Takes what was read of a file.
+    pub(crate) fn of_file(path: &Path, read: io::Result<Vec<u8>>) -> Result<Self, ConfigError> {
+        let wrong = |message: String| {
             ConfigError::new(path.display().to_string(), message, "name a readable file")
         };
-        let bytes = files::read(path, MOST_BYTES)
-            .map_err(|error| unreadable(format!("cannot be read: {error}")))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| unreadable("is not text in UTF-8".to_owned()))?;
+        let bytes = read.map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("is not text".to_owned()))?;
         Self::parse_at(&text, path.parent())
     }
 

@@ -1,0 +1,136 @@
+//! Everything that one configuration amounts to, but the sockets.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use portcullis_core::{ConfigError, Problems};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{self, Trust};
+use crate::config::UpstreamTls;
+use crate::forward_auth::{ForwardAuth, Grant};
+use crate::front::{Entry, Front};
+use crate::proxy::{Clients, Proxy};
+use crate::reload::Snapshot;
+use crate::routes::Routes;
+use crate::{Config, to_upstream};
+
+/// Everything that one configuration amounts to. A request is served by one, from its beginning to its end.
+pub(crate) struct Assembly {
+    pub(crate) config: Config,
+    /// How many configurations there were, this one included.
+    pub(crate) generation: u64,
+    pub(crate) since: Instant,
+    pub(crate) front: Front,
+    pub(crate) forward_auth: Option<ForwardAuth>,
+    pub(crate) trust: Option<Trust>,
+    clients: Pools,
+}
+
+/// The clients for upstreams, with what they were made from.
+struct Pools {
+    clients: Clients,
+    made_from: Ingredients,
+}
+
+/// While this stays the same, connections to upstreams go on being used.
+#[derive(PartialEq, Eq)]
+struct Ingredients {
+    connect_timeout: Duration,
+    tls: UpstreamTls,
+    contents: Snapshot,
+}
+
+// === impl Assembly ===
+
+impl Assembly {
+    /// Puts together what a configuration says. Blocks: it reads files.
+    ///
+    /// What is configured alike is taken over from the assembly before: keys of issuers, verdicts,
+    /// connections to upstreams. So a change of one route costs nobody a fetch.
+    ///
+    /// # Errors
+    /// Every problem that was not seen in the text.
+    pub(crate) fn new(
+        config: Config,
+        before: Option<&Self>,
+        tunnels: &CancellationToken,
+    ) -> Result<Self, ConfigError> {
+        let trust = if config.issuers.is_empty() {
+            None
+        } else {
+            let known = before.and_then(|before| before.trust.as_ref());
+            Some(Trust::new(&config.issuers, known)?)
+        };
+        let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels);
+        let mut proxied = Vec::with_capacity(config.routes.len());
+        let mut granted = Vec::new();
+        let mut problems = Problems::new();
+        for (index, route) in config.routes.iter().enumerate() {
+            let pattern = Arc::<str>::from(route.path.to_string());
+            let entry = |service| {
+                let pattern = Arc::clone(&pattern);
+                let methods = route.methods.clone();
+                (route.path.clone(), methods, Entry { pattern, service })
+            };
+            let proxy = to_upstream::told(route, Proxy::new(route, &clients.clients));
+            let guarded = auth::guard(route, trust.as_ref(), proxy);
+            // What is wrong with a guard was noted once, and is so with both.
+            if let Some(service) = problems.absorb(&format!("route[{index}]"), guarded) {
+                proxied.push(entry(service));
+                if config.forward_auth.is_some() {
+                    granted.push(entry(auth::guard(route, trust.as_ref(), Grant)?));
+                }
+            }
+        }
+        problems.check()?;
+        let front = Front::new(&config, Routes::new(proxied))?;
+        let forward_auth = match &config.forward_auth {
+            None => None,
+            Some(section) => {
+                let front = Front::for_questions(&config, Routes::new(granted))?;
+                Some(ForwardAuth::new(section.peers.clone(), front))
+            }
+        };
+        Ok(Self {
+            config,
+            generation: before.map_or(1, |before| before.generation + 1),
+            since: Instant::now(),
+            front,
+            forward_auth,
+            trust,
+            clients,
+        })
+    }
+}
+
+impl fmt::Debug for Assembly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assembly")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Pools ===
+
+impl Pools {
+    fn new(config: &Config, before: Option<&Self>, tunnels: &CancellationToken) -> Self {
+        let tls = &config.upstream_tls;
+        let key = tls.key.iter().filter_map(|key| key.file());
+        let files = tls.ca.as_deref().into_iter();
+        let files = files.chain(tls.certificate.as_deref()).chain(key);
+        // Read before the clients are made: what changes meanwhile makes others of them the next time.
+        let made_from = Ingredients {
+            connect_timeout: config.server.connect_timeout,
+            tls: tls.clone(),
+            contents: Snapshot::of(files),
+        };
+        let clients = match before.filter(|before| before.made_from == made_from) {
+            Some(before) => before.clients.clone(),
+            None => Clients::new(made_from.connect_timeout, tunnels),
+        };
+        Self { clients, made_from }
+    }
+}

@@ -1,0 +1,191 @@
+//! The configuration in use, which can be replaced while requests are served.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arc_swap::ArcSwap;
+use axum::body::Body;
+use futures_util::future::Either;
+use http::{Request, Response, StatusCode};
+use parking_lot::Mutex;
+use portcullis_core::{ConfigError, ConfigProblem};
+use tokio_util::sync::CancellationToken;
+use tower::Service;
+
+use crate::Config;
+use crate::admin::{ConfigHealth, IssuerHealth, State};
+use crate::assembly::Assembly;
+use crate::reload::restart;
+
+/// The configuration in use.
+///
+/// Replacing it is one swap of a pointer. A request loads it once and is served by that one to its end;
+/// the old one goes with its last request. Upgraded connections belong to none of them, and go on.
+pub(crate) struct Live {
+    assembly: ArcSwap<Assembly>,
+    tunnels: CancellationToken,
+    /// Held while a configuration is replaced, so that each starts from the one before.
+    replacing: Mutex<()>,
+    /// Why the last attempt to replace it failed.
+    refused: Mutex<Option<ConfigError>>,
+}
+
+/// A service of the configuration in use.
+pub(crate) struct Current<S> {
+    live: Arc<Live>,
+    pick: fn(&Assembly) -> Option<S>,
+}
+
+// === impl Live ===
+
+impl Live {
+    /// # Errors
+    /// Every problem of the configuration. Blocks.
+    pub(crate) fn new(config: Config, tunnels: CancellationToken) -> Result<Self, ConfigError> {
+        let assembly = Assembly::new(config, None, &tunnels)?;
+        Ok(Self {
+            assembly: ArcSwap::from_pointee(assembly),
+            tunnels,
+            replacing: Mutex::new(()),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// The assembly in use. Load it once for all that must fit together.
+    pub(crate) fn load(&self) -> Arc<Assembly> {
+        self.assembly.load_full()
+    }
+
+    /// The service that `pick` finds in the assembly in use, anew for each request.
+    pub(crate) fn service<S>(self: &Arc<Self>, pick: fn(&Assembly) -> Option<S>) -> Current<S> {
+        Current {
+            live: Arc::clone(self),
+            pick,
+        }
+    }
+
+    /// Replaces the configuration, or keeps it as it is. Blocks.
+    ///
+    /// # Errors
+    /// Every problem of the new one. It is noted, for the probes and in the log.
+    pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
+        let result = {
+            let _alone = self.replacing.lock();
+            let before = self.load();
+            restart::needed(&before.config, &config)
+                .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels))
+                .map(|assembly| {
+                    let generation = assembly.generation;
+                    self.assembly.store(Arc::new(assembly));
+                    generation
+                })
+        };
+        match result {
+            Ok(generation) => {
+                *self.refused.lock() = None;
+                tracing::info!(target: "portcullis::reload", generation, "configuration replaced");
+                Ok(())
+            }
+            Err(error) => {
+                self.refuse(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that a new configuration was bad. It is logged unless it was already.
+    pub(crate) fn refuse(&self, error: &ConfigError) {
+        let mut refused = self.refused.lock();
+        if refused.as_ref() == Some(error) {
+            return;
+        }
+        *refused = Some(error.clone());
+        drop(refused);
+        let problems = error.problems().count();
+        let generation = self.load().generation;
+        tracing::error!(
+            target: "portcullis::reload",
+            problems, generation, "the new configuration is bad, and the old one is kept"
+        );
+        for problem in error.problems() {
+            tracing::error!(target: "portcullis::reload", %problem, "problem of the new configuration");
+        }
+    }
+}
+
+impl State for Live {
+    fn issuers(&self) -> Vec<IssuerHealth> {
+        let assembly = self.load();
+        let trust = assembly.trust.as_ref();
+        trust.map_or_else(Vec::new, |trust| trust.health())
+    }
+
+    fn config(&self) -> ConfigHealth {
+        let assembly = self.load();
+        let refused = self.refused.lock();
+        ConfigHealth {
+            generation: assembly.generation,
+            age_seconds: assembly.since.elapsed().as_secs(),
+            last_error: refused
+                .iter()
+                .flat_map(ConfigError::problems)
+                .map(ConfigProblem::to_string)
+                .collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
+    }
+}
+
+// === impl Current ===
+
+impl<S> Service<Request<Body>> for Current<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<S::Future, Ready<Result<Response<Body>, Infallible>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // What is picked is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let assembly = self.live.assembly.load();
+        match (self.pick)(&assembly) {
+            Some(mut service) => Either::Left(service.call(request)),
+            // Sections that have a listener of their own come and go with a restart only.
+            None => Either::Right(ready(Ok(gone()))),
+        }
+    }
+}
+
+fn gone() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
+}
+
+impl<S> Clone for Current<S> {
+    fn clone(&self) -> Self {
+        Self {
+            live: Arc::clone(&self.live),
+            pick: self.pick,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Current<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current").finish_non_exhaustive()
+    }
+}

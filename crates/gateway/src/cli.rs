@@ -7,15 +7,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use http::{Method, Uri};
 use portcullis_core::ConfigError;
 
 #[cfg(feature = "demo")]
 use crate::config::LogFormat;
-use crate::{Config, ConfigFile, Gateway, StartError, log, signals};
+use crate::explain::{self, Asked, Outcome};
+use crate::{Config, ConfigFile, Gateway, StartError, diagnose, log, signals};
 
 /// A front door that checks access tokens and stays right while the identity provider is broken.
 #[derive(Debug, Parser)]
-#[command(name = "portcullis", version)]
+#[command(name = "portcullis", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -30,36 +32,80 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Checks the configuration and says what it would do; nothing is started or asked.
+    /// Checks the configuration and says what it would do; asks nobody, unless --online.
+    ///
+    /// Every problem of the file is listed with its path and a remedy. With --online, a right file is
+    /// followed to every issuer (metadata, keys) and every upstream, by DNS, TCP, TLS, HTTP and content,
+    /// and the step that breaks is told with a remedy.
     Check {
         /// The configuration.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// Goes to every issuer and upstream, too.
+        #[arg(long)]
+        online: bool,
+    },
+    /// Says whether the token on standard input would pass, and why not.
+    ///
+    /// Fetches the keys of its issuer, as `run` does. Shows algorithm, key id, issuer and times of the
+    /// token, and nothing else of it: neither the token nor whose it is.
+    ///
+    /// Example: portcullis explain --config gateway.toml --path /api/orders --method POST < token
+    Explain {
+        /// The configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Says what a request for this path would be answered, too; what follows a `?` is not looked at.
+        #[arg(long, value_name = "PATH", value_parser = path)]
+        path: Option<Uri>,
+        /// The method of that request.
+        #[arg(long, value_name = "METHOD", default_value = "GET", requires = "path")]
+        method: Method,
     },
     /// Starts an issuer, an upstream and the gateway in one process, and prints what to try.
     #[cfg(feature = "demo")]
     Demo(crate::demo::Ports),
 }
 
-/// Something could not be started, or did not end well.
+/// Something could not be started or reached, or did not end well.
 const FAILED: u8 = 1;
 /// The configuration is wrong; clap says the same of a wrong command line.
 const MISCONFIGURED: u8 = 2;
+/// The token, or the request with it, would be refused.
+const REFUSED: u8 = 3;
 
 /// How often files are looked at: a change is in use after two to three of these.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well; run: ended when asked to, explain: the token would pass
+  1  run: could not start, or requests were cut off at the end
+     check --online: something cannot be reached, or is not as it must be
+     explain: no verdict, for the keys cannot be had
+  2  the configuration or the command line is wrong
+  3  explain: the token would be refused";
 
 /// Runs the program `portcullis`.
 ///
 /// | exit code | meaning |
 /// |---|---|
-/// | 0 | all is well; `run` ended because it was asked to, and every request was answered |
-/// | 1 | something could not be started, or requests were cut off at the end |
+/// | 0 | all is well; `run` ended because it was asked to, and every request was answered; the token of `explain` would pass |
+/// | 1 | something could not be started, or requests were cut off at the end; `check --online` found something broken; `explain` could not find out |
 /// | 2 | the configuration or the command line is wrong |
+/// | 3 | the token of `explain` would be refused |
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
-        Command::Check { config } => check(&config),
+        Command::Check { config, online } => check(&config, online),
+        Command::Explain {
+            config,
+            path,
+            method,
+        } => {
+            let asked = path.map(|path| Asked { method, path });
+            explain(&config, asked.as_ref())
+        }
         Command::Run { config } => block_on(run(&config)),
         #[cfg(feature = "demo")]
         Command::Demo(ports) => {
@@ -69,14 +115,60 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn check(path: &Path) -> ExitCode {
-    match Config::load(path).and_then(|config| config.check().map(|()| config)) {
-        Ok(config) => {
-            // A reader that went away is no fault of the configuration.
-            let _ = write!(io::stdout(), "{}", config.summary());
-            ExitCode::SUCCESS
+fn check(path: &Path, online: bool) -> ExitCode {
+    let config = match Config::load(path).and_then(|config| config.check().map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => return misconfigured(path, &error),
+    };
+    // A reader that went away is no fault of the configuration.
+    let _ = write!(io::stdout(), "{}", config.summary());
+    if !online {
+        return ExitCode::SUCCESS;
+    }
+    let _ = writeln!(io::stdout());
+    block_on(async {
+        match diagnose::online(&config, &mut io::stdout()).await {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(FAILED),
+            Err(error) => misconfigured(path, &error),
         }
-        Err(error) => misconfigured(path, &error),
+    })
+}
+
+fn explain(path: &Path, asked: Option<&Asked>) -> ExitCode {
+    let config = match Config::load(path).and_then(|config| config.check().map(|()| config)) {
+        Ok(config) => config,
+        Err(error) => return misconfigured(path, &error),
+    };
+    let token = match explain::token() {
+        Ok(token) if !token.is_empty() => token,
+        Ok(_) => {
+            eprintln!("portcullis: no token came on standard input");
+            return ExitCode::from(MISCONFIGURED);
+        }
+        Err(error) => return failed(&error),
+    };
+    block_on(async {
+        match explain::explain(&config, token, asked).await {
+            Ok((told, outcome)) => {
+                let _ = write!(io::stdout(), "{told}");
+                match outcome {
+                    Outcome::Passes => ExitCode::SUCCESS,
+                    Outcome::Refused => ExitCode::from(REFUSED),
+                    Outcome::Unknown => ExitCode::from(FAILED),
+                }
+            }
+            Err(error) => misconfigured(path, &error),
+        }
+    })
+}
+
+/// The path of a request, without its query.
+fn path(text: &str) -> Result<Uri, String> {
+    let path = text.split_once('?').map_or(text, |(path, _)| path);
+    match path.parse::<Uri>() {
+        Ok(uri) if path.starts_with('/') => Ok(uri),
+        _ => Err("write the path as it is requested, such as /api/orders".to_owned()),
     }
 }
 

@@ -41,6 +41,7 @@ mod cors;
 #[cfg(feature = "demo")]
 mod demo;
 mod diagnose;
+mod explain;
 mod files;
 mod forward_auth;
 mod forwarded;

@@ -12,7 +12,11 @@ fn read(file: &str) -> String {
 
 #[test]
 fn every_configuration_in_the_docs_is_accepted() {
-    for file in ["docs/gateway.md", "crates/gateway/README.md"] {
+    for file in [
+        "docs/gateway.md",
+        "docs/forward-auth.md",
+        "crates/gateway/README.md",
+    ] {
         let text = read(file);
         let blocks: Vec<_> = text
             .split("```toml\n")
@@ -75,6 +79,9 @@ fn every_reason_of_its_own_has_a_remedy() {
         "bad_host",
         "ambiguous_path",
         "no_route",
+        "unclear_request",
+        "untrusted_peer",
+        "no_verdict",
         "upstream_unreachable",
         "upstream_timeout",
     ] {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_core::{ConfigError, Problems};
+use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{self, Trust};
-use crate::config::UpstreamTls;
+use crate::config::{ServerTls, Upstream, UpstreamTls};
 use crate::forward_auth::{ForwardAuth, Grant};
 use crate::front::{Entry, Front};
-use crate::proxy::{Clients, Proxy};
+use crate::proxy::{Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
 use crate::routes::Routes;
-use crate::{Config, to_upstream};
+use crate::{Config, pem, server, to_upstream};
 
 /// Everything that one configuration amounts to. A request is served by one, from its beginning to its end.
 pub(crate) struct Assembly {
@@ -25,6 +26,8 @@ pub(crate) struct Assembly {
     pub(crate) front: Front,
     pub(crate) forward_auth: Option<ForwardAuth>,
     pub(crate) trust: Option<Trust>,
+    /// What the public listener shows.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
     clients: Pools,
 }
 
@@ -39,6 +42,7 @@ struct Pools {
 struct Ingredients {
     connect_timeout: Duration,
     tls: UpstreamTls,
+    https: bool,
     contents: Snapshot,
 }
 
@@ -63,7 +67,12 @@ impl Assembly {
             let known = before.and_then(|before| before.trust.as_ref());
             Some(Trust::new(&config.issuers, known)?)
         };
-        let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels);
+        let tls = match &config.server.tls {
+            None => None,
+            Some(tls) => Some(listener_tls(tls)?),
+        };
+        let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels)?;
+        let leeways = Leeways::of(&config.issuers);
         let mut proxied = Vec::with_capacity(config.routes.len());
         let mut granted = Vec::new();
         let mut problems = Problems::new();
@@ -74,10 +83,14 @@ impl Assembly {
                 let methods = route.methods.clone();
                 (route.path.clone(), methods, Entry { pattern, service })
             };
-            let proxy = to_upstream::told(route, Proxy::new(route, &clients.clients));
-            let guarded = auth::guard(route, trust.as_ref(), proxy);
+            let path = format!("route[{index}]");
+            let proxy = Proxy::new(route, &clients.clients, &leeways);
+            let Some(proxy) = problems.absorb(&path, proxy) else {
+                continue;
+            };
+            let guarded = auth::guard(route, trust.as_ref(), to_upstream::told(route, proxy));
             // What is wrong with a guard was noted once, and is so with both.
-            if let Some(service) = problems.absorb(&format!("route[{index}]"), guarded) {
+            if let Some(service) = problems.absorb(&path, guarded) {
                 proxied.push(entry(service));
                 if config.forward_auth.is_some() {
                     granted.push(entry(auth::guard(route, trust.as_ref(), Grant)?));
@@ -100,6 +113,7 @@ impl Assembly {
             front,
             forward_auth,
             trust,
+            tls,
             clients,
         })
     }
@@ -116,21 +130,45 @@ impl fmt::Debug for Assembly {
 // === impl Pools ===
 
 impl Pools {
-    fn new(config: &Config, before: Option<&Self>, tunnels: &CancellationToken) -> Self {
+    fn new(
+        config: &Config,
+        before: Option<&Self>,
+        tunnels: &CancellationToken,
+    ) -> Result<Self, ConfigError> {
         let tls = &config.upstream_tls;
         let key = tls.key.iter().filter_map(|key| key.file());
         let files = tls.ca.as_deref().into_iter();
         let files = files.chain(tls.certificate.as_deref()).chain(key);
+        let mut upstreams = config.routes.iter().flat_map(|route| &route.upstreams);
         // Read before the clients are made: what changes meanwhile makes others of them the next time.
         let made_from = Ingredients {
             connect_timeout: config.server.connect_timeout,
             tls: tls.clone(),
+            https: upstreams.any(Upstream::is_https),
             contents: Snapshot::of(files),
         };
         let clients = match before.filter(|before| before.made_from == made_from) {
             Some(before) => before.clients.clone(),
-            None => Clients::new(made_from.connect_timeout, tunnels),
+            None => {
+                let timeout = made_from.connect_timeout;
+                let made = Clients::new(timeout, tls, made_from.https, tunnels);
+                made.map_err(|error| under("upstream_tls", error))?
+            }
         };
-        Self { clients, made_from }
+        Ok(Self { clients, made_from })
     }
+}
+
+fn listener_tls(tls: &ServerTls) -> Result<Arc<ServerConfig>, ConfigError> {
+    pem::identity(&tls.certificate, &tls.key)
+        .and_then(server::tls)
+        .map_err(|error| under("server.tls", error))
+}
+
+/// The same problems, of a section.
+fn under(section: &str, error: ConfigError) -> ConfigError {
+    let mut problems = Problems::new();
+    problems.absorb::<()>(section, Err(error.clone()));
+    // There is at least one.
+    problems.check().err().unwrap_or(error)
 }

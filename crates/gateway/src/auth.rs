@@ -250,18 +250,20 @@ impl Source {
 }
 
 /// Puts before the end of a route what it says: the token is verified, then the scopes are demanded.
-pub(crate) fn guard<S>(
+pub(crate) fn guard<S, B>(
     route: &Route,
     trust: Option<&Trust>,
     end: S,
 ) -> Result<RouteService, ConfigError>
 where
-    S: Service<Request<Body>, Response = Response<ResponseBody<Body>>, Error = Infallible>
+    S: Service<Request<Body>, Response = Response<ResponseBody<B>>, Error = Infallible>
         + Clone
         + Send
         + Sync
         + 'static,
     S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<axum::BoxError>,
 {
     let layer = match (route.auth, trust) {
         (RouteAuth::None, _) => {

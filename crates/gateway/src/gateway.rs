@@ -16,7 +16,7 @@ use crate::admin::Admin;
 use crate::assembly::Assembly;
 use crate::live::Live;
 use crate::reload::{ConfigFile, Follower};
-use crate::server::{Server, Times};
+use crate::server::{Limits, Server, Serves, Settings};
 
 /// The gateway: [`start`](Gateway::start) it with a [`Config`].
 #[derive(Debug)]
@@ -61,30 +61,30 @@ impl Gateway {
     /// If the configuration cannot be used, or an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let tunnels = CancellationToken::new();
-        let times = Times {
-            header: config.server.header_timeout,
-            drain: config.server.shutdown_timeout,
-        };
+        let limits = Limits::of(&config.server);
         let (listens, admin) = (config.server.listen, config.server.admin);
         let asked = config.forward_auth.as_ref().map(|section| section.listen);
         let live = Arc::new(Live::new(config, tunnels.clone())?);
+        // Clear, and without upgrades: for the platform, and for other proxies.
+        let within = || (Settings::new(limits, None), CancellationToken::new());
         // The admin listener first: whoever waits for it sees a gateway that could start.
         let admin = match admin {
             None => None,
-            Some(address) => Some(listen(address, Admin::new(live.clone()), times).await?),
+            Some(address) => Some(listen(address, Admin::new(live.clone()), within()).await?),
         };
         let public = match listens {
             None => None,
             Some(address) => {
                 let front = live.service(|assembly| Some(assembly.front.clone()));
-                Some(listen(address, front, times).await?)
+                let terms = (live.settings().clone(), tunnels.clone());
+                Some(listen(address, front, terms).await?)
             }
         };
         let forward_auth = match asked {
             None => None,
             Some(address) => {
                 let service = live.service(|assembly| assembly.forward_auth.clone());
-                Some(listen(address, service, times).await?)
+                Some(listen(address, service, within()).await?)
             }
         };
         let address = public.as_ref().or(forward_auth.as_ref());
@@ -101,12 +101,12 @@ impl Gateway {
     }
 }
 
-async fn listen<S>(address: SocketAddr, service: S, times: Times) -> Result<Server, StartError>
-where
-    S: crate::server::Serves,
-    S::Future: Send,
-{
-    Server::start(address, service, times)
+async fn listen<S: Serves>(
+    address: SocketAddr,
+    service: S,
+    (settings, tunnels): (Settings, CancellationToken),
+) -> Result<Server, StartError> {
+    Server::start(address, service, settings, tunnels)
         .await
         .map_err(|error| StartError::Listen { address, error })
 }
@@ -176,7 +176,7 @@ impl Running {
     }
 
     /// Accepts nothing more, lets requests in flight end within `shutdown_timeout`, and returns whether
-    /// all of them did.
+    /// all of them did. Upgraded connections may take until then too; that they are ended does not count.
     pub async fn shut_down(self) -> bool {
         let ended = async |server: Option<Server>| match server {
             Some(server) => server.shut_down().await,

@@ -19,6 +19,7 @@ use crate::Config;
 use crate::admin::{ConfigHealth, IssuerHealth, State};
 use crate::assembly::Assembly;
 use crate::reload::restart;
+use crate::server::{Limits, Settings};
 
 /// The configuration in use.
 ///
@@ -26,6 +27,8 @@ use crate::reload::restart;
 /// the old one goes with its last request. Upgraded connections belong to none of them, and go on.
 pub(crate) struct Live {
     assembly: ArcSwap<Assembly>,
+    /// Of the public listener.
+    settings: Settings,
     tunnels: CancellationToken,
     /// Held while a configuration is replaced, so that each starts from the one before.
     replacing: Mutex<()>,
@@ -46,12 +49,19 @@ impl Live {
     /// Every problem of the configuration. Blocks.
     pub(crate) fn new(config: Config, tunnels: CancellationToken) -> Result<Self, ConfigError> {
         let assembly = Assembly::new(config, None, &tunnels)?;
+        let settings = Settings::new(Limits::of(&assembly.config.server), assembly.tls.clone());
         Ok(Self {
             assembly: ArcSwap::from_pointee(assembly),
+            settings,
             tunnels,
             replacing: Mutex::new(()),
             refused: Mutex::new(None),
         })
+    }
+
+    /// The settings of the public listener, which follow the configuration.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The assembly in use. Load it once for all that must fit together.
@@ -79,6 +89,8 @@ impl Live {
                 .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels))
                 .map(|assembly| {
                     let generation = assembly.generation;
+                    let limits = Limits::of(&assembly.config.server);
+                    self.settings.replace(limits, assembly.tls.clone());
                     self.assembly.store(Arc::new(assembly));
                     generation
                 })

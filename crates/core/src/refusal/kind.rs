@@ -11,6 +11,7 @@ use http::StatusCode;
 /// | `Forbidden` | 403 | 7 PERMISSION_DENIED | yes |
 /// | `NotFound` | 404 | 12 UNIMPLEMENTED | no |
 /// | `MethodNotAllowed` | 405 | 12 UNIMPLEMENTED | no |
+/// | `RequestTimeout` | 408 | 4 DEADLINE_EXCEEDED | no |
 /// | `ContentTooLarge` | 413 | 8 RESOURCE_EXHAUSTED | no |
 /// | `ExpectationFailed` | 417 | 3 INVALID_ARGUMENT | no |
 /// | `Misdirected` | 421 | 12 UNIMPLEMENTED: another server has it, this one never will | no |
@@ -28,6 +29,7 @@ pub enum RefusalKind {
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    RequestTimeout,
     ContentTooLarge,
     ExpectationFailed,
     Misdirected,
@@ -50,6 +52,7 @@ impl RefusalKind {
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ExpectationFailed => StatusCode::EXPECTATION_FAILED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -66,7 +69,7 @@ impl RefusalKind {
     pub const fn grpc_code(self) -> u16 {
         match self {
             Self::BadRequest | Self::ExpectationFailed => 3,
-            Self::GatewayTimeout => 4,
+            Self::RequestTimeout | Self::GatewayTimeout => 4,
             Self::Forbidden => 7,
             Self::TooManyRequests | Self::ContentTooLarge => 8,
             Self::NotFound | Self::MethodNotAllowed | Self::Misdirected => 12,

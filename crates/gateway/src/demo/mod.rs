@@ -13,11 +13,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use portcullis_testing::FakeIssuer;
+use tokio_util::sync::CancellationToken;
 
 use self::control::Control;
 use self::echo::Echo;
 use self::script::Script;
-use crate::server::{Server, Times};
+use crate::server::{Limits, Server, Settings};
 use crate::{Config, Gateway, Running, StartError, cli, signals};
 
 /// The ports of the demo, all on 127.0.0.1. A port of 0 is a free one.
@@ -57,8 +58,12 @@ struct CannotStart {
     error: StartError,
 }
 
-const TIMES: Times = Times {
+const LIMITS: Limits = Limits {
+    connections: 1_000,
+    headers: 100,
+    header_bytes: 32 << 10,
     header: Duration::from_secs(10),
+    idle: Duration::from_secs(75),
     drain: Duration::from_secs(2),
 };
 
@@ -90,12 +95,15 @@ impl Demo {
             .map_err(taken(address))
             .map_err(cannot_start("the issuer", "--issuer-port"))?;
         let address = local(ports.upstream_port);
-        let upstream = Server::start(address, Echo, TIMES)
+        let settings = Settings::new(LIMITS, None);
+        let nothing = CancellationToken::new();
+        let upstream = Server::start(address, Echo, settings.clone(), nothing.clone())
             .await
             .map_err(taken(address))
             .map_err(cannot_start("the upstream", "--upstream-port"))?;
         let address = local(ports.control_port);
-        let control = Server::start(address, Control::new(issuer.clone()), TIMES)
+        let control = Control::new(issuer.clone());
+        let control = Server::start(address, control, settings, nothing)
             .await
             .map_err(taken(address))
             .map_err(cannot_start("the control port", "--control-port"))?;

@@ -37,6 +37,13 @@ pub(crate) fn needed(from: &Config, to: &Config) -> Result<(), ConfigError> {
         let message = format!("{was} stated when the gateway started");
         problems.push("server.tls", message, REMEDY);
     }
+    if from.server.max_connections != to.server.max_connections {
+        let message = format!(
+            "was {} when the gateway started",
+            from.server.max_connections
+        );
+        problems.push("server.max_connections", message, REMEDY);
+    }
     if from.log.format != to.log.format {
         let was = match from.log.format {
             LogFormat::Text => "text",

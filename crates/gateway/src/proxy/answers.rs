@@ -1,0 +1,121 @@
+//! What is said in place of the upstream.
+
+use std::sync::LazyLock;
+
+use portcullis_core::{Refusal, RefusalKind};
+
+use super::exchange::Cause;
+
+/// Why there is no answer of the upstream.
+///
+/// | reason | HTTP | of what |
+/// |---|---|---|
+/// | `request_broken` | 400 | a body that the client broke off, or that makes no sense |
+/// | `expired` | 401 | a token that expired while the request was being sent |
+/// | `request_timeout` | 408 | a client that sent nothing of its request for `idle_timeout` |
+/// | `body_too_large` | 413 | a body larger than `max_body` |
+/// | `upstream_unreachable` | 502 | no connection to the upstream |
+/// | `upstream_failed` | 502 | an upstream that broke the connection off, or made no sense |
+/// | `upstream_timeout` | 504 | an upstream that did not answer within `timeout` |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    Unreachable,
+    Failed,
+    Over(Cause),
+}
+
+struct Prepared {
+    broken: Refusal,
+    expired: Refusal,
+    slow: Refusal,
+    too_large: Refusal,
+    unreachable: Refusal,
+    failed: Refusal,
+    late: Refusal,
+}
+
+static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
+    use RefusalKind::{
+        BadGateway, BadRequest, ContentTooLarge, GatewayTimeout, RequestTimeout, Unauthenticated,
+    };
+    let of = |kind, reason, detail| Refusal::builder(kind, reason).detail(detail).build();
+    Prepared {
+        broken: of(
+            BadRequest,
+            "request_broken",
+            "The body of the request was broken off, or makes no sense.",
+        ),
+        // The challenge of RFC 6750 section 3.1.
+        expired: Refusal::builder(Unauthenticated, "expired")
+            .detail("The token expired while the request was being sent.")
+            .challenge(http::HeaderValue::from_static(
+                "Bearer error=\"invalid_token\", error_description=\"The token has expired\"",
+            ))
+            .build(),
+        slow: of(
+            RequestTimeout,
+            "request_timeout",
+            "Nothing of the request came for too long.",
+        ),
+        too_large: of(
+            ContentTooLarge,
+            "body_too_large",
+            "The body of the request is larger than what is taken here.",
+        ),
+        unreachable: of(
+            BadGateway,
+            "upstream_unreachable",
+            "The service behind the gateway could not be reached.",
+        ),
+        failed: of(
+            BadGateway,
+            "upstream_failed",
+            "The service behind the gateway gave no answer that makes sense.",
+        ),
+        late: of(
+            GatewayTimeout,
+            "upstream_timeout",
+            "The service behind the gateway did not answer in time.",
+        ),
+    }
+});
+
+// === impl NoAnswer ===
+
+impl NoAnswer {
+    pub(super) fn refusal(self) -> &'static Refusal {
+        match self {
+            Self::Unreachable => &PREPARED.unreachable,
+            Self::Failed => &PREPARED.failed,
+            Self::Over(Cause::UpstreamLate) => &PREPARED.late,
+            Self::Over(Cause::Idle) => &PREPARED.slow,
+            Self::Over(Cause::Expired) => &PREPARED.expired,
+            Self::Over(Cause::TooLarge) => &PREPARED.too_large,
+            Self::Over(Cause::Broken) => &PREPARED.broken,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_the_status_of_the_table() {
+        for (no_answer, status, reason) in [
+            (NoAnswer::Over(Cause::Broken), 400, "request_broken"),
+            (NoAnswer::Over(Cause::Expired), 401, "expired"),
+            (NoAnswer::Over(Cause::Idle), 408, "request_timeout"),
+            (NoAnswer::Over(Cause::TooLarge), 413, "body_too_large"),
+            (NoAnswer::Unreachable, 502, "upstream_unreachable"),
+            (NoAnswer::Failed, 502, "upstream_failed"),
+            (NoAnswer::Over(Cause::UpstreamLate), 504, "upstream_timeout"),
+        ] {
+            let refusal = no_answer.refusal();
+            assert_eq!(
+                (refusal.status().as_u16(), refusal.reason()),
+                (status, reason)
+            );
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! One request and its answer, while they go through.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+use super::stream_end::StreamEnd;
+use crate::server::watch::{MOMENT, Watched};
+
+/// One request and its answer, while they go through: whose turn it is, and when that has to end.
+///
+/// | while | it ends | as |
+/// |---|---|---|
+/// | the upstream has what there is of the request, and no head of an answer came | `timeout` after the last byte | [`Cause::UpstreamLate`] |
+/// | the client is waited for, for more of the request | `idle_timeout` after the last byte | [`Cause::Idle`] |
+/// | the answer, or an upgraded connection, goes through | `idle_timeout` after the last byte in either direction | [`Cause::Idle`] |
+/// | the request or the answer is a stream | at its [`StreamEnd`] | [`Cause::Expired`] |
+///
+/// A request that was sent completely is no stream: it was admitted, and gets its answer. So a slow client
+/// does not make an upstream look late, and a token that expires meanwhile takes nobody's answer away.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    begun: Instant,
+    patience: Duration,
+    idle: Duration,
+    end: Option<StreamEnd>,
+    /// When the last byte came, in milliseconds from `begun`.
+    last_ms: AtomicU64,
+    /// When the head of the answer came, likewise, and one more; 0 before.
+    head_ms: AtomicU64,
+    clients_turn: AtomicBool,
+    request_done: AtomicBool,
+    response_done: AtomicBool,
+    over: AtomicU8,
+    /// Who sends the request: the connection to the upstream.
+    request: AtomicWaker,
+    /// Who waits for the answer, and then sends it: the connection to the client.
+    response: AtomicWaker,
+}
+
+/// Why an exchange is over although it is not complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Cause {
+    UpstreamLate = 1,
+    Idle,
+    Expired,
+    /// The body of the request is larger than the route allows.
+    TooLarge,
+    /// The client broke off the body of its request, or made no sense in it.
+    Broken,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// An exchange that begins now.
+    pub(super) fn new(patience: Duration, idle: Duration, end: Option<StreamEnd>) -> Self {
+        Self {
+            begun: Instant::now(),
+            patience,
+            idle,
+            end,
+            last_ms: AtomicU64::new(0),
+            head_ms: AtomicU64::new(0),
+            clients_turn: AtomicBool::new(false),
+            request_done: AtomicBool::new(false),
+            response_done: AtomicBool::new(false),
+            over: AtomicU8::new(0),
+            request: AtomicWaker::new(),
+            response: AtomicWaker::new(),
+        }
+    }
+
+    /// Why it is over, if it is.
+    pub(super) fn over(&self) -> Option<Cause> {
+        Cause::of(self.over.load(Ordering::Acquire))
+    }
+
+    /// Ends it, from anywhere: both sides hear of it. The first cause stays.
+    pub(super) fn end_as(&self, cause: Cause) {
+        let ended = self
+            .over
+            .compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Relaxed);
+        if ended.is_ok() {
+            self.touch();
+            self.request.wake();
+            self.response.wake();
+        }
+    }
+
+    /// Notes a byte.
+    pub(super) fn touch(&self) {
+        self.last_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Notes that the client has to say more before the request goes on. Returns why it will not.
+    pub(super) fn wait_for_client(&self, waker: &Waker) -> Option<Cause> {
+        self.request.register(waker);
+        self.clients_turn.store(true, Ordering::Relaxed);
+        self.over()
+    }
+
+    /// Notes that the upstream has to say more before the answer goes on. Returns why it will not.
+    pub(super) fn wait_for_upstream(&self, waker: &Waker) -> Option<Cause> {
+        self.response.register(waker);
+        self.over()
+    }
+
+    /// Notes a byte of the request.
+    pub(super) fn client_spoke(&self) {
+        self.touch();
+        self.clients_turn.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that there is no more of the request.
+    pub(super) fn request_done(&self) {
+        self.client_spoke();
+        self.request_done.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes the head of the answer.
+    pub(super) fn head_came(&self) {
+        self.touch();
+        let now = self.now_ms().saturating_add(1);
+        self.head_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// Notes that there is no more of the answer.
+    pub(super) fn response_done(&self) {
+        self.response_done.store(true, Ordering::Relaxed);
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn head(&self) -> Option<Instant> {
+        let ms = self.head_ms.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.begun + Duration::from_millis(ms))
+    }
+
+    fn last(&self) -> Instant {
+        self.begun + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
+    }
+
+    /// When it will have been quiet for too long, and as what it ends then.
+    fn quiet(&self) -> (Instant, Cause) {
+        if self.head().is_some() || self.clients_turn.load(Ordering::Relaxed) {
+            (self.last() + self.idle, Cause::Idle)
+        } else {
+            (self.last() + self.patience, Cause::UpstreamLate)
+        }
+    }
+
+    /// When its caller has to be gone.
+    fn expires(&self) -> Option<Instant> {
+        let end = self.end.as_ref()?;
+        match self.head() {
+            Some(head) => Some(end.at(head)),
+            None if self.request_done.load(Ordering::Relaxed) => None,
+            None => Some(end.at(self.begun)),
+        }
+    }
+}
+
+impl Watched for Exchange {
+    fn deadline(&self) -> Option<Instant> {
+        if self.over().is_some() {
+            return Some(self.last() + MOMENT);
+        }
+        if self.response_done.load(Ordering::Relaxed) && self.request_done.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (quiet, _) = self.quiet();
+        Some(self.expires().map_or(quiet, |at| at.min(quiet)))
+    }
+
+    fn end(&self) -> bool {
+        if self.over().is_some() {
+            return false;
+        }
+        let now = Instant::now();
+        let (quiet, cause) = self.quiet();
+        if self.expires().is_some_and(|at| at <= now) {
+            self.end_as(Cause::Expired);
+        } else if quiet <= now {
+            self.end_as(cause);
+        }
+        true
+    }
+}
+
+// === impl Cause ===
+
+impl Cause {
+    fn of(number: u8) -> Option<Self> {
+        [
+            Self::UpstreamLate,
+            Self::Idle,
+            Self::Expired,
+            Self::TooLarge,
+            Self::Broken,
+        ]
+        .into_iter()
+        .find(|cause| *cause as u8 == number)
+    }
+
+    /// In words, for logs.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::UpstreamLate => "the upstream is late",
+            Self::Idle => "nothing came for too long",
+            Self::Expired => "the token has expired",
+            Self::TooLarge => "the body of the request is too large",
+            Self::Broken => "the client broke off",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_core::{Identity, IdentityParts, Provenance, UnixTime};
+    use tokio::time::advance;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+    const IDLE: Duration = Duration::from_secs(300);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn open() -> Exchange {
+        Exchange::new(PATIENCE, IDLE, None)
+    }
+
+    fn expiring(seconds: u64) -> Exchange {
+        let mut parts = IdentityParts::new("https://idp.example.com");
+        parts.expires_at = Some(UnixTime::from_secs(seconds));
+        let identity = Identity::new(parts, Provenance::Fresh);
+        let end = StreamEnd::of(
+            &identity,
+            Duration::ZERO,
+            Instant::now(),
+            UnixTime::from_secs(0),
+        );
+        Exchange::new(PATIENCE, IDLE, end)
+    }
+
+    fn left(exchange: &Exchange) -> Option<Duration> {
+        exchange.deadline().map(|at| at - Instant::now())
+    }
+
+    /// Goes to the deadline, and tells what it was.
+    async fn pass(exchange: &Exchange) -> Option<Cause> {
+        advance(left(exchange)?).await;
+        assert!(exchange.end(), "once it may end by itself");
+        assert_eq!(left(exchange), Some(MOMENT));
+        assert!(!exchange.end(), "and no more than once");
+        exchange.over()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_is_late_when_it_has_the_whole_request() {
+        let exchange = open();
+        exchange.request_done();
+        assert_eq!(left(&exchange), Some(PATIENCE));
+        assert_eq!(pass(&exchange).await, Some(Cause::UpstreamLate));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_upload_does_not_make_an_upstream_late() {
+        let exchange = open();
+        let waker = Waker::noop();
+        for _ in 0..100 {
+            assert_eq!(exchange.wait_for_client(waker), None);
+            advance(10 * SECOND).await;
+            exchange.client_spoke();
+        }
+        assert_eq!(left(&exchange), Some(PATIENCE), "since the last byte");
+        exchange.wait_for_client(waker);
+        assert_eq!(left(&exchange), Some(IDLE));
+        assert_eq!(pass(&exchange).await, Some(Cause::Idle));
+        assert_eq!(exchange.wait_for_client(waker), Some(Cause::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_in_either_direction_keep_a_stream_open() {
+        let exchange = open();
+        exchange.head_came();
+        for _ in 0..10 {
+            advance(IDLE - SECOND).await;
+            exchange.client_spoke();
+            advance(IDLE - SECOND).await;
+            exchange.touch();
+            assert_eq!(left(&exchange), Some(IDLE));
+        }
+        assert_eq!(pass(&exchange).await, Some(Cause::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_its_token_however_lively() {
+        let exchange = expiring(100);
+        exchange.request_done();
+        exchange.head_came();
+        advance(99 * SECOND).await;
+        exchange.touch();
+        assert_eq!(left(&exchange), Some(SECOND));
+        assert_eq!(pass(&exchange).await, Some(Cause::Expired));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_ends_with_its_token_but_a_complete_request_gets_its_answer() {
+        let exchange = expiring(10);
+        exchange.wait_for_client(Waker::noop());
+        assert_eq!(left(&exchange), Some(10 * SECOND));
+        exchange.request_done();
+        assert_eq!(left(&exchange), Some(PATIENCE));
+        advance(PATIENCE - SECOND).await;
+        exchange.head_came();
+        assert_eq!(left(&exchange), Some(10 * SECOND), "and may finish it");
+        assert_eq!(pass(&exchange).await, Some(Cause::Expired));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_done_has_no_deadline() {
+        let exchange = expiring(10);
+        exchange.head_came();
+        exchange.response_done();
+        assert!(left(&exchange).is_some(), "the request still streams");
+        exchange.request_done();
+        assert_eq!(left(&exchange), None);
+    }
+
+    #[test]
+    fn the_first_cause_stays_and_everybody_hears_of_it() {
+        use std::sync::Arc;
+        use std::sync::atomic::AtomicUsize;
+        #[derive(Default)]
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let count = Arc::new(Count::default());
+        let exchange = open();
+        exchange.wait_for_client(&Waker::from(Arc::clone(&count)));
+        exchange.wait_for_upstream(&Waker::from(Arc::clone(&count)));
+        exchange.end_as(Cause::TooLarge);
+        exchange.end_as(Cause::Broken);
+        assert_eq!(exchange.over(), Some(Cause::TooLarge));
+        assert_eq!(count.0.load(Ordering::SeqCst), 2);
+    }
+}

@@ -1,9 +1,11 @@
 //! What is told of a request: to the observer, to the log, to the layers outside.
 
-use http::Extensions;
-use portcullis_core::{Observer, Refusal, RequestContext, VerdictEvent};
+use http::{Extensions, StatusCode};
+use portcullis_core::{Observer, Refusal, RequestContext, VerdictEvent, VerdictOutcome};
+use tracing::level_filters::LevelFilter;
 
 /// Tells of a request that is answered with `refusal`.
+#[inline]
 pub(crate) fn refused<O: Observer>(
     observer: &O,
     extensions: &Extensions,
@@ -12,14 +14,21 @@ pub(crate) fn refused<O: Observer>(
 ) {
     let status = refusal.status();
     observer.verdict(&event.refused(status));
+    if LevelFilter::current() >= LevelFilter::DEBUG {
+        log(event.outcome, event.reason, status);
+    }
+    note(extensions, event.reason);
+}
+
+#[cold]
+fn log(outcome: VerdictOutcome, reason: &'static str, status: StatusCode) {
     tracing::debug!(
         target: "portcullis::auth",
-        outcome = event.outcome.as_str(),
-        reason = event.reason,
+        outcome = outcome.as_str(),
+        reason,
         status = status.as_u16(),
         "refused"
     );
-    note(extensions, event.reason);
 }
 
 /// Leaves the reason for the outermost layer to read.

@@ -40,6 +40,7 @@ impl RequestContext {
     }
 
     /// The context in `extensions`, if an outer layer put one there.
+    #[inline]
     #[must_use]
     pub fn find(extensions: &Extensions) -> Option<&Self> {
         extensions.get()
@@ -129,6 +130,7 @@ struct Detached;
 impl Identity {
     /// Attaches the caller to a request: to its [`RequestContext`] if it has one with room, else as an
     /// extension of its own (one insert is all that authentication costs a request).
+    #[inline]
     pub fn attach(self, extensions: &mut Extensions) {
         extensions.remove::<Detached>();
         let late = RequestContext::find(extensions)

@@ -138,6 +138,7 @@ impl Identity {
     }
 
     /// Turns it into the same caller, known by another `provenance`.
+    #[inline]
     #[must_use]
     pub fn into_provenance(mut self, provenance: Provenance) -> Self {
         self.provenance = provenance;
@@ -145,6 +146,7 @@ impl Identity {
     }
 
     /// How the identity came to be known.
+    #[inline]
     #[must_use]
     pub fn provenance(&self) -> Provenance {
         self.provenance
@@ -157,6 +159,7 @@ impl Identity {
     }
 
     /// The issuer, byte for byte as configured.
+    #[inline]
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.shared.parts.issuer

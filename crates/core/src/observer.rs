@@ -142,6 +142,7 @@ impl<'a> VerdictEvent<'a> {
     }
 
     /// The same event, about `identity`.
+    #[inline]
     #[must_use]
     pub fn about(mut self, identity: &'a crate::Identity) -> Self {
         self.provenance = Some(identity.provenance());

@@ -39,6 +39,19 @@ impl Fingerprinter {
     }
 }
 
+// === impl Fingerprint ===
+
+impl Fingerprint {
+    /// One of so many places, by the half that is not its hash.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "some of its bits are meant"
+    )]
+    pub(super) const fn one_of(self, places: usize) -> usize {
+        (self.0 >> 64) as usize % places
+    }
+}
+
 impl std::fmt::Debug for Fingerprinter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Fingerprinter(..)")

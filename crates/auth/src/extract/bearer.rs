@@ -57,6 +57,7 @@ impl Default for Bearer {
 }
 
 impl TokenExtractor for Bearer {
+    #[inline]
     fn extract<'r>(&self, head: Head<'r>) -> Extracted<'r> {
         let mut values = head.headers.get_all(&self.header).iter();
         let Some(value) = values.next() else {
@@ -71,6 +72,7 @@ impl TokenExtractor for Bearer {
         read(value.as_bytes())
     }
 
+    #[inline]
     fn hide(&self, headers: &mut HeaderMap) {
         if let Some(value) = headers.get_mut(&self.header) {
             value.set_sensitive(true);
@@ -82,6 +84,7 @@ impl TokenExtractor for Bearer {
     }
 }
 
+#[inline]
 fn read(value: &[u8]) -> Extracted<'_> {
     // Nearly every request: the scheme, one space, the token.
     if let Some((scheme, [first, ..])) = value.split_first_chunk::<7>()
@@ -90,6 +93,10 @@ fn read(value: &[u8]) -> Extracted<'_> {
     {
         return Extracted::Token(Presented::new(&value[7..]));
     }
+    read_slowly(value)
+}
+
+fn read_slowly(value: &[u8]) -> Extracted<'_> {
     let end = value
         .iter()
         .position(|byte| matches!(byte, b' ' | b'\t'))

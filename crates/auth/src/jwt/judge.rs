@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use portcullis_core::{Clock, Identity, OutageCause, Provenance, Refusal, UnixTime, Work};
 
 use super::issuer::{Source, Trusted};
+use super::recall::{Doubt, Glance, Recalled, Recheck, held};
 use super::{Shared, identity};
 use crate::cache::{Entry, Fingerprint, tail};
 use crate::jose::{Claims, Compact, HEADER_BUFFER, Header, KnownHeader, SIGNATURE_MAX};
 use crate::jwks::{Missing, Wanted};
 use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey};
-use crate::{Degrade, Gate, Outage, Presented, Reason, Verdict};
+use crate::{Gate, Outage, Presented, Reason, Verdict};
 
 /// What one look came to.
 pub(super) enum Judged {
@@ -60,86 +61,51 @@ enum Found {
     NotAdmitted(Refusal),
 }
 
-/// `{"alg":"HS256"}` in base64url, two dots, and the shortest signature, of HS256.
-const SHORTEST: usize = 20 + 2 + 43;
-
-/// Whether the header can be a JSON object: by its first letter in base64url, which stands for `{` or
-/// for white space.
-fn may_be_object(token: &[u8]) -> bool {
-    matches!(token.first(), Some(b'e' | b'I' | b'C' | b'D'))
-}
-
 impl<C: Clock> Shared<C> {
     /// Looks at a token.
-    #[inline]
     pub(super) fn judge(&self, token: Presented<'_>, gate: &Gate<'_>) -> Judged {
-        let bytes = token.as_bytes();
-        if bytes.len() > self.max_bytes {
-            return invalid(Reason::TooLarge);
+        if let Err(reason) = self.form(token) {
+            return invalid(reason);
         }
-        if bytes.len() < SHORTEST || !may_be_object(bytes) {
-            // No signed token is like this, and its form costs less to see than a lookup.
-            return invalid(
-                token
-                    .text()
-                    .map_or_else(|reason| reason, |_| Reason::Malformed),
-            );
+        let glance = self.glance(token);
+        match self.recall(token, glance) {
+            Recalled::Valid(identity) => Judged::Verdict(Verdict::Valid(identity)),
+            Recalled::Invalid(reason) => invalid(reason),
+            Recalled::Doubtful(doubt) => self.look_on(doubt, token, glance, gate),
         }
-        let fingerprint = self.fingerprints.of(bytes);
-        let now = self.clock.wall();
-        let known = match self.cache.get(fingerprint, bytes) {
-            None => None,
-            Some(entry) => match self.recheck(entry, now) {
-                Ok(verdict) => return Judged::Verdict(verdict),
-                Err(entry) => Some(entry),
-            },
-        };
-        self.look(token, fingerprint, known, now, gate)
     }
 
-    /// Checks again what can have changed since the verdict was cached. An entry that is given back
-    /// must be verified anew.
-    #[inline]
-    #[expect(
-        clippy::result_large_err,
-        reason = "the entry is given back, not an error"
-    )]
-    fn recheck(&self, entry: Entry, now: UnixTime) -> Result<Verdict, Entry> {
-        if now >= entry.expires {
-            return Ok(Verdict::Invalid(Reason::Expired));
-        }
-        // A clock that was set back makes nothing fresh for longer.
-        if now >= entry.fresh_until || now < entry.verified_at {
-            return Err(entry);
-        }
-        let Some(issuer) = self.issuers.get(entry.issuer) else {
-            return Err(entry);
+    /// Looks into a token.
+    #[inline(never)]
+    pub(super) fn look_on(
+        &self,
+        doubt: Doubt,
+        token: Presented<'_>,
+        glance: Glance,
+        gate: &Gate<'_>,
+    ) -> Judged {
+        let entry = match doubt {
+            Doubt::New => None,
+            Doubt::Changed => self.cache.get(glance.fingerprint, token.as_bytes()),
         };
-        let mut overdue = None;
-        if let Source::Remote(jwks) = &issuer.source {
-            let set = jwks.load();
-            if set.generation() != entry.generation && !set.is_live(&entry.material) {
-                return Err(entry);
-            }
-            overdue = set.overdue(now, jwks.hard_age());
+        if let Some(entry) = &entry
+            && let Recheck::Overdue(overdue) = self.recheck(entry, glance.now)
+        {
+            let identity = entry.identity.with_provenance(Provenance::Cached);
+            let outage = Outage::new(OutageCause::KeysStale).holding(identity, overdue);
+            return Judged::Verdict(Verdict::Indeterminate(outage));
         }
-        let identity = entry.identity.into_provenance(Provenance::Cached);
-        Ok(match overdue {
-            None => Verdict::Valid(identity),
-            Some(overdue) => Verdict::Indeterminate(
-                Outage::new(OutageCause::KeysStale).holding(identity, overdue),
-            ),
-        })
+        self.look(token, glance, entry.as_ref(), gate)
     }
 
     fn look(
         &self,
         token: Presented<'_>,
-        fingerprint: Fingerprint,
-        known: Option<Entry>,
-        now: UnixTime,
+        glance: Glance,
+        known: Option<&Entry>,
         gate: &Gate<'_>,
     ) -> Judged {
+        let Glance { fingerprint, now } = glance;
         let generation = self.generation();
         if let Some(reason) = self.negative.get(fingerprint, now, generation) {
             return invalid(reason);
@@ -170,7 +136,7 @@ impl<C: Clock> Shared<C> {
         &self,
         compact: Compact<'_>,
         payload: Vec<u8>,
-        known: Option<Entry>,
+        known: Option<&Entry>,
         now: UnixTime,
         gate: &Gate<'_>,
     ) -> Result<Found, Reason> {
@@ -223,7 +189,7 @@ impl<C: Clock> Shared<C> {
                 let miss = |instead, reason| {
                     // Seen valid, and now there are no keys at all: known, if not for certain. A key
                     // that a set has dropped is another matter.
-                    let known = known.as_ref().filter(|_| set.is_cold());
+                    let known = known.filter(|_| set.is_cold());
                     Found::Miss(Miss {
                         issuer: position,
                         kid: kid.map(Box::from),
@@ -403,36 +369,6 @@ fn reason_of(error: &LookupError) -> Reason {
     }
 }
 
-/// A caller who was seen valid not too long ago, and how long ago. By a clock that was set back it cannot
-/// be told how long.
-fn held(entry: &Entry, now: UnixTime) -> Option<(Identity, Duration)> {
-    let age = now.since(entry.verified_at);
-    let recent = now >= entry.verified_at && age <= Degrade::GRACE_MAX;
-    recent.then(|| (entry.identity.with_provenance(Provenance::Cached), age))
-}
-
 fn invalid(reason: Reason) -> Judged {
     Judged::Verdict(Verdict::Invalid(reason))
-}
-
-#[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-    use super::*;
-
-    #[test]
-    fn a_header_that_is_an_object_is_never_passed_over() {
-        for first in *b"{ \t\n\r" {
-            for second in 0..=u8::MAX {
-                let text = URL_SAFE_NO_PAD.encode([first, second, b'}']);
-                assert!(may_be_object(text.as_bytes()), "{text}");
-            }
-        }
-        for other in *b"[1tfn" {
-            let text = URL_SAFE_NO_PAD.encode([other, b'x', b'x']);
-            assert!(!may_be_object(text.as_bytes()), "{text}");
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod issuer;
 mod judge;
 mod outline;
 mod policy;
+mod recall;
 mod roles;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use issuer::Trusted;
 pub use issuer::{Issuer, Keys};
 use judge::{Judged, Miss};
 pub use outline::{ClaimsOutline, HeaderOutline, TokenOutline};
+use recall::Recalled;
 
 /// Verifies signed JWTs of any number of issuers.
 ///
@@ -108,16 +110,18 @@ impl<C: Clock> JwtVerifier<C> {
 }
 
 impl<C: Clock> Verifier for JwtVerifier<C> {
-    #[inline]
+    // Always: what it answers is then never built in memory, and moving it about is most of its cost.
+    #[inline(always)]
     fn try_verify(&self, token: Presented<'_>, gate: &Gate<'_>) -> Attempt {
         let shared = &*self.shared;
-        match shared.judge(token, gate) {
-            Judged::Verdict(verdict) => Attempt::Done(verdict),
-            Judged::NotAdmitted(refusal) => Attempt::NotAdmitted(refusal),
-            Judged::Miss(miss) => match shared.miss_now(&miss) {
-                Some(verdict) => Attempt::Done(verdict),
-                None => Attempt::NeedsIo,
-            },
+        if let Err(reason) = shared.form(token) {
+            return Attempt::Done(Verdict::Invalid(reason));
+        }
+        let glance = shared.glance(token);
+        match shared.recall(token, glance) {
+            Recalled::Valid(identity) => Attempt::Done(Verdict::Valid(identity)),
+            Recalled::Invalid(reason) => Attempt::Done(Verdict::Invalid(reason)),
+            Recalled::Doubtful(doubt) => shared.attempt(shared.look_on(doubt, token, glance, gate)),
         }
     }
 
@@ -163,8 +167,20 @@ impl<C: Clock> fmt::Debug for JwtVerifier<C> {
     }
 }
 
-/// `Missing` says to look again, or gives the verdict.
 impl<C: Clock> Shared<C> {
+    #[inline(always)]
+    fn attempt(&self, judged: Judged) -> Attempt {
+        match judged {
+            Judged::Verdict(verdict) => Attempt::Done(verdict),
+            Judged::NotAdmitted(refusal) => Attempt::NotAdmitted(refusal),
+            Judged::Miss(miss) => match self.miss_now(&miss) {
+                Some(verdict) => Attempt::Done(verdict),
+                None => Attempt::NeedsIo,
+            },
+        }
+    }
+
+    /// `Missing` says to look again, or gives the verdict.
     fn missing(&self, miss: &Miss, missing: Missing) -> Option<Verdict> {
         match missing {
             Missing::LookAgain => None,

@@ -48,7 +48,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Settings {
     /// Judges a request as far as no I/O is needed.
-    #[inline]
+    // Always, and what it calls too: a step that is built in memory costs more to move than to find.
+    #[inline(always)]
     pub(super) fn judge<V, O>(&self, verifier: &V, observer: &O, head: Head<'_>) -> Step
     where
         V: Verifier,
@@ -61,26 +62,33 @@ impl Settings {
             return Step::Done(Conclusion::Pass(Pass::Anonymous(mark)));
         }
         let gate = Gate::new(head, self.admission());
-        let token = match self.extract(head) {
-            Extracted::Token(token) => token,
+        // One place where bad tokens go on from, so that it is not copied to several.
+        let verdict = match self.extract(head) {
             Extracted::Nothing => return Step::Done(self.without_token(observer, head)),
-            Extracted::Refused(reason) => {
-                return Step::Done(self.invalid(observer, &gate, reason));
-            }
-        };
-        Step::Done(match verifier.try_verify(token, &gate) {
-            Attempt::Done(verdict) => self.conclude(observer, &gate, verdict),
-            Attempt::NotAdmitted(refusal) => not_admitted(observer, head, refusal),
-            // A verifier looks at the form of a token before it asks for I/O; the check is for one
-            // that does not.
-            Attempt::NeedsIo => match token.text() {
-                Err(reason) => self.invalid(observer, &gate, reason),
-                Ok(text) => match gate.admit(Work::Lookup) {
-                    Ok(()) => return Step::Ask(Secret::from(text)),
-                    Err(refusal) => not_admitted(observer, head, refusal),
+            Extracted::Refused(reason) => Verdict::Invalid(reason),
+            Extracted::Token(token) => match verifier.try_verify(token, &gate) {
+                Attempt::Done(verdict) => verdict,
+                Attempt::NotAdmitted(refusal) => {
+                    let refusal = not_admitted(observer, head, refusal);
+                    return Step::Done(Conclusion::Refuse(refusal));
+                }
+                // A verifier looks at the form of a token before it asks for I/O; the check is for one
+                // that does not.
+                Attempt::NeedsIo => match token.text() {
+                    Err(reason) => Verdict::Invalid(reason),
+                    Ok(text) => {
+                        return match gate.admit(Work::Lookup) {
+                            Ok(()) => Step::Ask(Secret::from(text)),
+                            Err(refusal) => {
+                                let refusal = not_admitted(observer, head, refusal);
+                                Step::Done(Conclusion::Refuse(refusal))
+                            }
+                        };
+                    }
                 },
             },
-        })
+        };
+        Step::Done(self.conclude(observer, &gate, verdict))
     }
 
     /// The future that asks for a verdict, within the deadline.
@@ -104,7 +112,7 @@ impl Settings {
     }
 
     /// Draws the conclusion from a verdict.
-    #[inline]
+    #[inline(always)]
     pub(super) fn conclude<O: Observer>(
         &self,
         observer: &O,
@@ -113,25 +121,21 @@ impl Settings {
     ) -> Conclusion {
         match verdict {
             Verdict::Valid(identity) => {
-                match self.standing(&identity, gate.head()) {
-                    Standing::Good => {}
-                    Standing::Revoked => return self.invalid(observer, gate, Reason::Revoked),
-                    Standing::Unknown { cause, overdue } => {
-                        let outage = Outage::new(cause).holding(identity, overdue);
-                        return self.indeterminate(observer, gate, &outage);
-                    }
+                let standing = self.standing(&identity, gate.head());
+                if standing != Standing::Good {
+                    return self.fallen(observer, gate, identity, standing).into();
                 }
                 observer.verdict(&VerdictEvent::new(VerdictOutcome::Valid, "ok").about(&identity));
                 report::note(gate.head().extensions, "ok");
                 Conclusion::Pass(Pass::As(identity))
             }
-            Verdict::Invalid(reason) => self.invalid(observer, gate, reason),
-            Verdict::Indeterminate(outage) => self.indeterminate(observer, gate, &outage),
+            Verdict::Invalid(reason) => Conclusion::Refuse(self.invalid(observer, gate, reason)),
+            Verdict::Indeterminate(outage) => self.indeterminate(observer, gate, &outage).into(),
         }
     }
 
     /// Does to the request what `pass` says, and says whether its answer is private.
-    #[inline]
+    #[inline(always)]
     pub(super) fn apply<B>(&self, pass: Pass, request: &mut Request<B>) -> bool {
         match pass {
             Pass::Anonymous(mark) => {
@@ -145,6 +149,7 @@ impl Settings {
         self.pass_target(request)
     }
 
+    #[inline(always)]
     fn without_token<O: Observer>(&self, observer: &O, head: Head<'_>) -> Conclusion {
         let missing = self.answers().missing().clone();
         if self.optional {
@@ -153,14 +158,34 @@ impl Settings {
             return Conclusion::Pass(Pass::Anonymous(Anonymous::with_refusal(missing)));
         }
         let event = VerdictEvent::new(VerdictOutcome::Absent, MISSING);
-        refuse(observer, head, event, missing)
+        Conclusion::Refuse(refuse(observer, head, event, missing))
     }
 
-    fn invalid<O: Observer>(&self, observer: &O, gate: &Gate<'_>, reason: Reason) -> Conclusion {
+    #[inline(always)]
+    fn invalid<O: Observer>(&self, observer: &O, gate: &Gate<'_>, reason: Reason) -> Refusal {
         gate.failed(reason.as_str());
         let event = VerdictEvent::new(VerdictOutcome::Invalid, reason.as_str());
         let refusal = self.answers().invalid(reason).clone();
         refuse(observer, gate.head(), event, refusal)
+    }
+
+    /// The token is good, and its caller does not stand for certain.
+    #[cold]
+    fn fallen<O: Observer>(
+        &self,
+        observer: &O,
+        gate: &Gate<'_>,
+        identity: Identity,
+        standing: Standing,
+    ) -> Result<Pass, Refusal> {
+        match standing {
+            Standing::Good => Ok(Pass::As(identity)),
+            Standing::Revoked => Err(self.invalid(observer, gate, Reason::Revoked)),
+            Standing::Unknown { cause, overdue } => {
+                let outage = Outage::new(cause).holding(identity, overdue);
+                self.indeterminate(observer, gate, &outage)
+            }
+        }
     }
 
     #[cold]
@@ -169,7 +194,7 @@ impl Settings {
         observer: &O,
         gate: &Gate<'_>,
         outage: &Outage,
-    ) -> Conclusion {
+    ) -> Result<Pass, Refusal> {
         let head = gate.head();
         let cause = outage.cause.as_str();
         let event = VerdictEvent::new(VerdictOutcome::Indeterminate, cause);
@@ -177,8 +202,8 @@ impl Settings {
         let refusal = self.answers().outage(outage.cause).clone();
         let refusal = refusal.retry_after(delay);
         let pass = match self.admitted(outage, head) {
-            Admitted::Revoked => return self.invalid(observer, gate, Reason::Revoked),
-            Admitted::Nobody => return refuse(observer, head, event, refusal),
+            Admitted::Revoked => return Err(self.invalid(observer, gate, Reason::Revoked)),
+            Admitted::Nobody => return Err(refuse(observer, head, event, refusal)),
             Admitted::As(identity) => {
                 observer.verdict(&event.about(&identity));
                 tracing::debug!(target: "portcullis::auth", cause, "degraded");
@@ -191,7 +216,21 @@ impl Settings {
             }
         };
         report::note(head.extensions, cause);
-        Conclusion::Pass(pass)
+        Ok(pass)
+    }
+}
+
+// === impl Conclusion ===
+
+/// What is found out seldom, and not inlined, returns a type of its own: otherwise it shares the memory
+/// that a conclusion is returned in with what is found out every time, and keeps that from registers.
+impl From<Result<Pass, Refusal>> for Conclusion {
+    #[inline(always)]
+    fn from(found: Result<Pass, Refusal>) -> Self {
+        match found {
+            Ok(pass) => Self::Pass(pass),
+            Err(refusal) => Self::Refuse(refusal),
+        }
     }
 }
 
@@ -205,6 +244,7 @@ enum Admitted {
 }
 
 impl Settings {
+    #[inline]
     fn standing(&self, identity: &Identity, head: Head<'_>) -> Standing {
         self.standing
             .as_ref()
@@ -250,19 +290,21 @@ impl Settings {
     }
 }
 
-fn not_admitted<O: Observer>(observer: &O, head: Head<'_>, refusal: Refusal) -> Conclusion {
+#[cold]
+fn not_admitted<O: Observer>(observer: &O, head: Head<'_>, refusal: Refusal) -> Refusal {
     let event = VerdictEvent::new(VerdictOutcome::NotAdmitted, refusal.reason());
     refuse(observer, head, event, refusal)
 }
 
+#[inline(always)]
 fn refuse<O: Observer>(
     observer: &O,
     head: Head<'_>,
     event: VerdictEvent<'_>,
     refusal: Refusal,
-) -> Conclusion {
+) -> Refusal {
     report::refused(observer, head.extensions, event, &refusal);
-    Conclusion::Refuse(refusal)
+    refusal
 }
 
 /// Up to a quarter more, and at least up to two seconds, for `Retry-After` has whole seconds: so that those

@@ -15,12 +15,31 @@ const TEXTS_MAX: usize = 1024;
 /// A longer text is not kept.
 const TEXT_MAX: usize = 4096;
 
+/// The text of a body.
+pub(super) enum Text {
+    /// Kept for as long as the process runs.
+    Kept(&'static [u8]),
+    /// Counted as usual.
+    Counted(Bytes),
+}
+
+impl Text {
+    #[inline]
+    pub(super) fn bytes(&self) -> Bytes {
+        match self {
+            // Made where it goes, which a clone is not.
+            Self::Kept(text) => Bytes::from_static(text),
+            Self::Counted(text) => text.clone(),
+        }
+    }
+}
+
 /// The same bytes, without a count of references if possible.
 ///
 /// Refusals are answered most in a flood, by all cores at once: a count that every answer raises and
 /// lowers would be the one place where they all meet.
-pub(super) fn body(bytes: Bytes) -> Bytes {
-    keep(&bytes).map_or(bytes, Bytes::from_static)
+pub(super) fn body(bytes: Bytes) -> Text {
+    keep(&bytes).map_or(Text::Counted(bytes), Text::Kept)
 }
 
 /// The same value, without a count of references if possible.
@@ -55,8 +74,8 @@ mod tests {
 
     #[test]
     fn equal_texts_are_kept_once() {
-        let first = body(Bytes::from(b"one and the same".to_vec()));
-        let second = body(Bytes::from(b"one and the same".to_vec()));
+        let first = body(Bytes::from(b"one and the same".to_vec())).bytes();
+        let second = body(Bytes::from(b"one and the same".to_vec())).bytes();
         assert_eq!(first, second);
         assert_eq!(first.as_ptr(), second.as_ptr());
     }
@@ -64,10 +83,10 @@ mod tests {
     #[test]
     fn long_texts_and_too_many_are_counted_as_usual() {
         let long = Bytes::from(vec![b'x'; TEXT_MAX + 1]);
-        assert_eq!(body(long.clone()).as_ptr(), long.as_ptr());
+        assert_eq!(body(long.clone()).bytes().as_ptr(), long.as_ptr());
         for n in 0..2 * TEXTS_MAX {
             let text = Bytes::from(format!("text {n}"));
-            assert_eq!(body(text.clone()), text);
+            assert_eq!(body(text.clone()).bytes(), text);
         }
         let texts = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(texts.as_ref().is_some_and(|texts| texts.len() <= TEXTS_MAX));

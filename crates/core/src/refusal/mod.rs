@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Response, StatusCode, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::ResponseBody;
@@ -54,9 +53,9 @@ struct Prepared {
     kind: RefusalKind,
     reason: &'static str,
     detail: &'static str,
-    http: response::Parts,
-    grpc: response::Parts,
-    body: Bytes,
+    http: HeaderMap,
+    grpc: HeaderMap,
+    body: intern::Text,
 }
 
 /// Builds a [`Refusal`].
@@ -105,6 +104,7 @@ impl Refusal {
     }
 
     /// The HTTP status.
+    #[inline]
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.prepared.kind.status()
@@ -125,7 +125,7 @@ impl Refusal {
     /// The first challenge.
     #[must_use]
     pub fn challenge(&self) -> Option<&HeaderValue> {
-        self.prepared.http.headers.get(WWW_AUTHENTICATE)
+        self.prepared.http.get(WWW_AUTHENTICATE)
     }
 
     /// How long the caller should wait before the next attempt.
@@ -135,18 +135,23 @@ impl Refusal {
     }
 
     /// The answer, in the protocol that the request speaks.
+    #[inline]
     #[must_use]
     pub fn response<B>(&self, protocol: Protocol) -> Response<ResponseBody<B>> {
         let Some(content_type) = protocol.grpc_content_type() else {
-            let body = ResponseBody::own(self.prepared.body.clone());
-            let mut response = Response::from_parts(self.prepared.http.clone(), body);
+            let body = ResponseBody::own(self.prepared.body.bytes());
+            let mut response = Response::new(body);
+            *response.status_mut() = self.status();
+            *response.headers_mut() = self.prepared.http.clone();
             if let Some(delay) = self.retry_after {
                 let seconds = HeaderValue::from(whole_seconds(delay));
                 response.headers_mut().insert(RETRY_AFTER, seconds);
             }
             return response;
         };
-        let mut response = Response::from_parts(self.prepared.grpc.clone(), ResponseBody::empty());
+        // To HTTP every gRPC answer is a success: the status is in the trailers, here trailers-only.
+        let mut response = Response::new(ResponseBody::empty());
+        *response.headers_mut() = self.prepared.grpc.clone();
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         if let Some(delay) = self.retry_after {
             let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
@@ -207,22 +212,18 @@ impl<'a> RefusalBuilder<'a> {
         let (content_type, body) = style::render(&problem, self.style);
         let (content_type, body) = (intern::value(content_type), intern::body(body));
 
-        let mut http = parts(status);
-        http.headers.insert(CONTENT_TYPE, content_type);
-        http.headers
-            .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // To HTTP every gRPC answer is a success: the status is in the trailers, here trailers-only.
-        let mut grpc = parts(StatusCode::OK);
-        grpc.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        grpc.headers
-            .insert(GRPC_STATUS, HeaderValue::from(self.kind.grpc_code()));
-        grpc.headers
-            .insert(GRPC_MESSAGE, intern::value(grpc_message(&problem)));
+        let mut http = vec![
+            (CONTENT_TYPE, content_type),
+            (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        let mut grpc = vec![
+            (GRPC_STATUS, HeaderValue::from(self.kind.grpc_code())),
+            (GRPC_MESSAGE, intern::value(grpc_message(&problem))),
+        ];
         if self.kind.may_challenge() {
             for challenge in self.challenges.into_iter().map(intern::value) {
-                http.headers.append(WWW_AUTHENTICATE, challenge.clone());
-                grpc.headers.append(WWW_AUTHENTICATE, challenge);
+                http.push((WWW_AUTHENTICATE, challenge.clone()));
+                grpc.push((WWW_AUTHENTICATE, challenge));
             }
         }
         let Self {
@@ -235,8 +236,8 @@ impl<'a> RefusalBuilder<'a> {
             kind,
             reason,
             detail,
-            http,
-            grpc,
+            http: exact(http),
+            grpc: exact(grpc),
             body,
         };
         Refusal {
@@ -255,10 +256,13 @@ impl fmt::Debug for RefusalBuilder<'_> {
     }
 }
 
-fn parts(status: StatusCode) -> response::Parts {
-    let (mut parts, ()) = Response::new(()).into_parts();
-    parts.status = status;
-    parts
+/// A map of no more room than it needs, for room is cloned too.
+fn exact(lines: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(lines.len());
+    for (name, value) in lines {
+        headers.append(name, value);
+    }
+    headers
 }
 
 fn grpc_message(problem: &Problem<'_>) -> HeaderValue {

@@ -22,12 +22,14 @@ pub enum Protocol {
 
 impl Protocol {
     /// The protocol of a request with these headers.
+    #[inline]
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let Some(value) = headers.get(CONTENT_TYPE) else {
-            return Self::Http;
-        };
-        let value = value.as_bytes();
+        headers.get(CONTENT_TYPE).map_or(Self::Http, Self::named)
+    }
+
+    fn named(content_type: &HeaderValue) -> Self {
+        let value = content_type.as_bytes();
         // The longest name first; after a name comes the end, a subtype or a parameter.
         for (name, protocol) in [
             ("application/grpc-web-text", Self::GrpcWebText),
@@ -51,6 +53,7 @@ impl Protocol {
         !matches!(self, Self::Http)
     }
 
+    #[inline]
     pub(crate) fn grpc_content_type(self) -> Option<HeaderValue> {
         let name = match self {
             Self::Http => return None,

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http_body::Body as _;
 
 use super::*;

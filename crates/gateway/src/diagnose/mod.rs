@@ -28,7 +28,7 @@ use self::reach::Deadlines;
 use self::report::{Fault, Report, Stage};
 use self::trail::Trail;
 use crate::Config;
-use crate::config::{Issuer, Upstream, UpstreamProtocol};
+use crate::config::{Issuer, Keys, Upstream, UpstreamProtocol};
 
 /// So many places at a time.
 const AT_ONCE: usize = 16;
@@ -44,7 +44,8 @@ enum Target {
 /// What all checks have in common.
 struct Means {
     issuers: Arc<ClientConfig>,
-    upstreams: ClientConfig,
+    /// For HTTP/1.1, and for HTTP/2.
+    upstreams: [Arc<ClientConfig>; 2],
     deadlines: Deadlines,
     room: Semaphore,
 }
@@ -62,11 +63,14 @@ struct Check {
 /// # Errors
 /// If what TLS needs cannot be read any more.
 pub(crate) async fn online(config: &Config, out: &mut dyn Write) -> Result<bool, ConfigError> {
-    let platform = tls::platform();
+    let mut upstreams = config.routes.iter().flat_map(|route| &route.upstreams);
+    let https = upstreams.any(Upstream::is_https);
+    let fetched = |issuer: &Issuer| !matches!(issuer.keys, Keys::File(_));
+    let fetches = config.issuers.iter().any(fetched);
     let connect = config.server.connect_timeout;
     let means = Arc::new(Means {
-        upstreams: tls::for_upstreams(&config.upstream_tls, platform.clone())?,
-        issuers: Arc::new(tls::for_issuers(platform)?),
+        upstreams: tls::for_upstreams(&config.upstream_tls, https)?,
+        issuers: Arc::new(tls::for_issuers(fetches)?),
         deadlines: Deadlines {
             dns: connect,
             tcp: connect,
@@ -156,14 +160,12 @@ impl Target {
         match self {
             Self::Issuer(issuer) => issuer::check(issuer, &means.issuers, trail).await,
             Self::Upstream(upstream, protocol) => {
-                upstream::check(
-                    upstream,
-                    *protocol,
-                    &means.upstreams,
-                    means.deadlines,
-                    trail,
-                )
-                .await;
+                let [http1, http2] = &means.upstreams;
+                let (tls, is_http2) = match protocol {
+                    UpstreamProtocol::Http1 => (http1, false),
+                    UpstreamProtocol::Http2 => (http2, true),
+                };
+                upstream::check(upstream, is_http2, tls, means.deadlines, trail).await;
             }
         }
     }

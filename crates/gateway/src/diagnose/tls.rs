@@ -6,70 +6,31 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use portcullis_core::ConfigError;
-use rustls::crypto::aws_lc_rs;
-use rustls::sign::SingleCertAndKey;
-use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig};
 
 use super::place::printable;
 use super::report::Fault;
 use crate::config::UpstreamTls;
-use crate::pem;
+use crate::proxy;
 
-/// The roots of the platform, as the client that fetches keys has them.
-pub(super) fn platform() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
-
-/// What issuers are spoken to with: HTTP/2 where they can.
-pub(super) fn for_issuers(roots: RootCertStore) -> Result<ClientConfig, ConfigError> {
-    let mut config = trusting(roots, None)?;
+/// What issuers are spoken to with: the roots of the platform, and HTTP/2 where they can, as by the client
+/// that fetches keys.
+pub(super) fn for_issuers(needed: bool) -> Result<ClientConfig, ConfigError> {
+    let mut config = proxy::tls::config(&UpstreamTls::default(), needed)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
-/// What upstreams are spoken to with: the authorities and the identity of `[upstream_tls]`.
+/// What upstreams are spoken to with, as by the proxy: HTTP/1.1 without a word about it, HTTP/2 by ALPN.
 pub(super) fn for_upstreams(
     section: &UpstreamTls,
-    platform: RootCertStore,
-) -> Result<ClientConfig, ConfigError> {
-    let roots = match &section.ca {
-        Some(file) => pem::roots(file).map_err(|error| error.nested("upstream_tls.ca"))?,
-        None => platform,
-    };
-    let identity = match (&section.certificate, &section.key) {
-        (Some(certificate), Some(key)) => {
-            let identity = pem::identity(certificate, key);
-            Some(SingleCertAndKey::from(
-                identity.map_err(|error| error.nested("upstream_tls"))?,
-            ))
-        }
-        _ => None,
-    };
-    trusting(roots, identity)
-}
-
-/// The same, for HTTP/2 alone or HTTP/1.1 alone.
-pub(super) fn speaking(config: &ClientConfig, http2: bool) -> Arc<ClientConfig> {
-    let mut config = config.clone();
-    let protocol: &[u8] = if http2 { b"h2" } else { b"http/1.1" };
-    config.alpn_protocols = vec![protocol.to_vec()];
-    Arc::new(config)
-}
-
-fn trusting(
-    roots: RootCertStore,
-    identity: Option<SingleCertAndKey>,
-) -> Result<ClientConfig, ConfigError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| ConfigError::new("tls", "has no protocol version", ""))?
-        .with_root_certificates(roots);
-    Ok(match identity {
-        Some(identity) => builder.with_client_cert_resolver(Arc::new(identity)),
-        None => builder.with_no_client_auth(),
-    })
+    needed: bool,
+) -> Result<[Arc<ClientConfig>; 2], ConfigError> {
+    let http1 =
+        proxy::tls::config(section, needed).map_err(|error| error.nested("upstream_tls"))?;
+    let mut http2 = http1.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec()];
+    Ok([Arc::new(http1), Arc::new(http2)])
 }
 
 /// Why there is no secure connection.

@@ -246,7 +246,7 @@ mod tests {
         trail.spoil(Stage::Content, Fault::new("a", "b"));
         assert_eq!(
             outcomes(&trail),
-            [vec![(Stage::Http, false), (Stage::Content, true)]; 2]
+            vec![vec![(Stage::Http, false), (Stage::Content, true)]; 2]
         );
     }
 }

@@ -13,7 +13,7 @@ mod exchange;
 mod hop;
 mod leeways;
 mod stream_end;
-mod tls;
+pub(crate) mod tls;
 mod tunnel;
 mod upgrade;
 mod upload;

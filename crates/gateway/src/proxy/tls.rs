@@ -12,7 +12,7 @@ use crate::pem;
 
 /// How `https` upstreams are spoken to: TLS 1.2 and 1.3, their name verified. Where there are none, nobody
 /// is trusted, and the machine need not have any roots.
-pub(super) fn config(configured: &UpstreamTls, needed: bool) -> Result<ClientConfig, ConfigError> {
+pub(crate) fn config(configured: &UpstreamTls, needed: bool) -> Result<ClientConfig, ConfigError> {
     let mut problems = Problems::new();
     let roots = match &configured.ca {
         Some(ca) => problems.absorb("ca", pem::roots(ca)),

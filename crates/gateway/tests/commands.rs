@@ -70,6 +70,77 @@ fn check_lists_every_problem_with_path_and_remedy_and_ends_with_2() {
 }
 
 #[test]
+fn check_of_ten_mistakes_reports_ten() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    fs::write(folder.path().join("tls.crt"), "no certificate").unwrap();
+    fs::write(
+        &file,
+        r#"
+        lgo = "json"                                    # 1
+        [server]
+        listen = "0.0.0.0:8443"
+        admin = "127.0.0.1:8443"                        # 2
+        max_header_bytes = 32768                        # 3
+        trusted_proxies = ["0.0.0.0/0"]                 # 4
+        [server.tls]
+        certificate = "tls.crt"                         # 5
+        key = { env = "PORTCULLIS_NOBODY_SETS_THIS" }   # 6
+        [cors]
+        origins = ["*"]
+        credentials = true                              # 7
+        [forward_auth]
+        listen = "127.0.0.1:8445"
+        peers = []                                      # 8
+        [[route]]
+        path = "/api"
+        methods = ["GET", "POST"]
+        auth = "none"
+        upstream = ["https://app.internal"]
+        [[route]]
+        path = "/api/"                                  # 9
+        methods = ["PUT", "GET"]
+        auth = "none"
+        upstream = ["http://app.internal/base"]         # 10
+        "#,
+    )
+    .unwrap();
+    let checked = portcullis("check", &file);
+    assert_eq!(checked.status.code(), Some(2));
+    let said = said(&checked.stderr);
+    let mut lines = said.lines();
+    assert!(
+        lines.next().unwrap().ends_with("gateway.toml: 10 problems"),
+        "{said}"
+    );
+    let mut paths: Vec<_> = lines
+        .map(|line| {
+            let (path, rest) = line.trim_start().split_once(": ").unwrap();
+            // What is wrong, and what to do about it.
+            assert!(rest.contains("; "), "{line}");
+            path
+        })
+        .collect();
+    paths.sort_unstable();
+    assert_eq!(
+        paths,
+        [
+            "cors.credentials",
+            "forward_auth.peers",
+            "lgo",
+            "route[1].path",
+            "route[1].upstream[0]",
+            "server.admin",
+            "server.max_header_bytes",
+            "server.tls.certificate",
+            "server.tls.key.env",
+            "server.trusted_proxies[0]",
+        ],
+        "{said}"
+    );
+}
+
+#[test]
 fn check_of_what_is_not_there_or_not_toml_ends_with_2() {
     let missing = portcullis("check", Path::new("/no/such/file.toml"));
     assert_eq!(missing.status.code(), Some(2));

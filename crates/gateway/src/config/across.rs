@@ -4,12 +4,18 @@ use std::net::SocketAddr;
 
 use portcullis_core::Problems;
 
+use super::section::Part;
 use super::{ForwardAuth, Issuer, Route, RouteAuth, Server};
 
-pub(super) fn issuers(issuers: &[Option<Issuer>], problems: &mut Problems) {
+pub(super) fn issuers(issuers: &[Part<Issuer>], problems: &mut Problems) {
     for (index, issuer) in issuers.iter().enumerate() {
-        let Some(issuer) = issuer else { continue };
-        let same = |other: &Option<Issuer>| other.as_ref().is_some_and(|o| o.url == issuer.url);
+        let Some(issuer) = &issuer.value else {
+            continue;
+        };
+        let same = |other: &Part<Issuer>| {
+            let other = other.value.as_ref();
+            other.is_some_and(|other| other.url == issuer.url)
+        };
         if let Some(first) = issuers[..index].iter().position(same) {
             problems.push(
                 format!("issuer[{index}].url"),
@@ -20,7 +26,7 @@ pub(super) fn issuers(issuers: &[Option<Issuer>], problems: &mut Problems) {
     }
 }
 
-pub(super) fn routes(routes: &[Option<Route>], no_issuer: bool, problems: &mut Problems) {
+pub(super) fn routes(routes: &[Part<Route>], no_issuer: bool, problems: &mut Problems) {
     if routes.is_empty() {
         problems.push(
             "route",
@@ -28,8 +34,13 @@ pub(super) fn routes(routes: &[Option<Route>], no_issuer: bool, problems: &mut P
             "add [[route]] with path and upstream",
         );
     }
-    let tokens = |route: &&Route| route.auth != RouteAuth::None;
-    if no_issuer && routes.iter().flatten().any(|route| tokens(&route)) {
+    // What is said wrongly of a route may have been meant to be auth = "none".
+    let mut sound = routes.iter().filter(|route| route.sound);
+    let tokens = |route: &Part<Route>| {
+        let route = route.value.as_ref();
+        route.is_some_and(|route| route.auth != RouteAuth::None)
+    };
+    if no_issuer && sound.any(tokens) {
         problems.push(
             "issuer",
             "is missing, and there are routes that look at tokens",
@@ -37,9 +48,10 @@ pub(super) fn routes(routes: &[Option<Route>], no_issuer: bool, problems: &mut P
         );
     }
     for (index, route) in routes.iter().enumerate() {
-        let Some(route) = route else { continue };
+        let Some(route) = &route.value else { continue };
         for (first, other) in routes[..index].iter().enumerate() {
-            let Some(other) = other.as_ref().filter(|other| other.path == route.path) else {
+            let other = other.value.as_ref();
+            let Some(other) = other.filter(|other| other.path == route.path) else {
                 continue;
             };
             if let Some(shared) = shared_method(route, other) {
@@ -69,7 +81,7 @@ fn shared_method(one: &Route, other: &Route) -> Option<String> {
 pub(super) fn addresses(
     server: &Server,
     forward_auth: Option<&ForwardAuth>,
-    routes: &[Option<Route>],
+    routes: &[Part<Route>],
     problems: &mut Problems,
 ) {
     let asked = forward_auth.map(|section| section.listen);
@@ -107,7 +119,7 @@ pub(super) fn addresses(
     // A port of zero is a free one, which no upstream can name.
     let public = listen.to_string();
     for (index, route) in routes.iter().enumerate() {
-        let upstreams = route.iter().flat_map(|route| &route.upstreams);
+        let upstreams = route.value.iter().flat_map(|route| &route.upstreams);
         for (position, upstream) in upstreams.enumerate() {
             let authority = upstream.as_str().split_once("://").map(|(_, rest)| rest);
             if authority == Some(&public) {

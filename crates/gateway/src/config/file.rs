@@ -6,7 +6,7 @@ use std::path::Path;
 use portcullis_core::ConfigError;
 use toml::Table;
 
-use super::section::Section;
+use super::section::{Draft, Part, Section};
 use super::{Config, Cors, ForwardAuth, Issuer, Log, Route, Server, UpstreamTls, across};
 use crate::files;
 
@@ -48,23 +48,26 @@ impl Config {
             .map_err(|error: toml::de::Error| not_toml(text, &error))?;
         let mut root = Section::new(table);
 
-        let forward_auth = part(&mut root, "forward_auth", ForwardAuth::read);
-        let server = match root.table("server") {
+        let stands_alone = root.has("forward_auth");
+        let forward_auth = root.table("forward_auth").map(ForwardAuth::read);
+        let forward_auth = forward_auth.and_then(|draft| root.adopt("forward_auth", draft).value);
+        let server = root.table("server");
+        // Without a public address nothing is forwarded, and then there must be something else.
+        let public = |table: &Table| table.contains_key("listen");
+        let forwards = !stands_alone || server.as_ref().is_some_and(public);
+        let server = match server {
             Some(table) => {
-                let needed = !forward_auth.stated;
-                let forwards = needed || table.contains_key("listen");
-                let read = Server::read(table, folder, needed);
-                (root.absorb("server", read), forwards)
+                let draft = Server::read(table, folder, !stands_alone);
+                root.adopt("server", draft).value
             }
-            None if forward_auth.stated => (Some(Server::unset()), false),
             None => {
-                if !root.noted("server") {
+                if !stands_alone && !root.noted("server") {
                     root.wrong("server", "is missing", "add [server] with listen");
                 }
-                (None, true)
+                None
             }
         };
-        let (server, forwards) = server;
+        let server = server.unwrap_or_else(Server::unset);
         let log = part(&mut root, "log", Log::read);
         let cors = part(&mut root, "cors", Cors::read);
         let upstream_tls = part(&mut root, "upstream_tls", |table| {
@@ -76,48 +79,44 @@ impl Config {
         let mut problems = root.finish();
         across::issuers(&issuers, &mut problems);
         across::routes(&routes, issuers.is_empty(), &mut problems);
-        // Stands for one with problems, in a configuration that is never given out.
-        let server = server.unwrap_or_else(Server::unset);
-        across::addresses(&server, forward_auth.value.as_ref(), &routes, &mut problems);
+        across::addresses(&server, forward_auth.as_ref(), &routes, &mut problems);
         problems.into_result(Self {
             server,
-            log: log.value.unwrap_or_default(),
-            cors: cors.value,
-            forward_auth: forward_auth.value,
-            upstream_tls: upstream_tls.value.unwrap_or_default(),
-            issuers: issuers.into_iter().flatten().collect(),
-            routes: routes.into_iter().flatten().collect(),
+            log: log.unwrap_or_default(),
+            cors,
+            forward_auth,
+            upstream_tls: upstream_tls.unwrap_or_default(),
+            issuers: issuers.into_iter().filter_map(|part| part.value).collect(),
+            routes: routes.into_iter().filter_map(|part| part.value).collect(),
         })
     }
 }
 
 /// A section that may be absent.
-struct Part<T> {
-    stated: bool,
-    value: Option<T>,
-}
-
 fn part<T>(
     root: &mut Section,
     key: &'static str,
     read: impl FnOnce(Table) -> Result<T, ConfigError>,
-) -> Part<T> {
-    let stated = root.has(key);
-    let read = root.table(key).map(read);
-    let value = read.and_then(|read| root.absorb(key, read));
-    Part { stated, value }
+) -> Option<T> {
+    let read = root.table(key).map(read)?;
+    root.absorb(key, read)
 }
 
-/// Reads every table of a list. What could not be read stays as `None`, so that positions are kept.
+/// Reads every table of a list. Positions are kept.
 fn each<T>(
     root: &mut Section,
     key: &'static str,
-    read: impl Fn(Table) -> Result<T, ConfigError>,
-) -> Vec<Option<T>> {
-    root.tables(key)
-        .into_iter()
-        .enumerate()
-        .map(|(index, table)| root.absorb(&format!("{key}[{index}]"), read(table?)))
+    read: impl Fn(Table) -> Draft<T>,
+) -> Vec<Part<T>> {
+    let tables = root.tables(key).into_iter().enumerate();
+    tables
+        .map(|(index, table)| match table {
+            Some(table) => root.adopt(&format!("{key}[{index}]"), read(table)),
+            None => Part {
+                value: None,
+                sound: false,
+            },
+        })
         .collect()
 }
 

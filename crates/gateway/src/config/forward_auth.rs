@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use portcullis_core::ConfigError;
 use toml::Table;
 
 use super::network;
-use super::section::Section;
+use super::section::{Draft, Section};
 
 /// Where other proxies ask whether a request may pass.
 #[derive(Clone, Debug)]
@@ -22,7 +21,7 @@ pub struct ForwardAuth {
 // === impl ForwardAuth ===
 
 impl ForwardAuth {
-    pub(super) fn read(table: Table) -> Result<Self, ConfigError> {
+    pub(super) fn read(table: Table) -> Draft<Self> {
         let mut section = Section::new(table);
         let listen = section.required("listen", Section::address);
         let peers = section.required("peers", network::list);
@@ -33,9 +32,7 @@ impl ForwardAuth {
                 "name the proxies that ask: whoever is believed decides which route is checked",
             );
         }
-        match (listen, peers) {
-            (Some(listen), Some(peers)) => section.finish().into_result(Self { listen, peers }),
-            _ => Err(section.failed()),
-        }
+        let peers = peers.unwrap_or_default();
+        section.draft(listen.map(|listen| Self { listen, peers }))
     }
 }

@@ -8,15 +8,15 @@ use toml::Table;
 
 use crate::auth;
 
-use super::section::Section;
+use super::section::{Draft, Section};
 use super::{Issuer, Keys, TokenRule};
 
 // === impl Issuer ===
 
 impl Issuer {
-    pub(super) fn read(table: Table, folder: Option<&Path>) -> Result<Self, ConfigError> {
+    pub(super) fn read(table: Table, folder: Option<&Path>) -> Draft<Self> {
         let mut section = Section::new(table);
-        let url = section.required("url", Section::text).unwrap_or_default();
+        let url = section.required("url", Section::text);
         let keys = match (section.text("jwks_url"), section.text("jwks_file")) {
             (None, None) => Keys::Discovery,
             (Some(url), None) => Keys::Url(url),
@@ -31,7 +31,7 @@ impl Issuer {
             }
         };
         let issuer = Self {
-            url,
+            url: url.clone().unwrap_or_default(),
             keys,
             audiences: section.texts("audiences").unwrap_or_default(),
             clients: section.texts("clients").unwrap_or_default(),
@@ -57,7 +57,10 @@ impl Issuer {
                 problems.push(&problem.path, &problem.message, &problem.remedy);
             }
         }
-        problems.into_result(issuer)
+        Draft {
+            value: url.map(|_| issuer),
+            problems,
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use http::Method;
 use portcullis_auth::Degrade;
 use portcullis_core::{ConfigError, Scopes};
 use toml::{Table, Value};
 
-use super::section::Section;
+use super::section::{Draft, Section};
 use super::server::bounded;
 use super::{
     HostToUpstream, OnIdpOutage, Route, RouteAuth, RoutePath, TokenToUpstream, Upstream,
@@ -32,7 +33,7 @@ const FORWARDING: [&str; 7] = [
 
 impl Route {
     /// `forwards` says whether there is a public address, from which requests are forwarded.
-    pub(super) fn read(table: Table, forwards: bool) -> Result<Self, ConfigError> {
+    pub(super) fn read(table: Table, forwards: bool) -> Draft<Self> {
         let mut section = Section::new(table);
         let path = section.required("path", Section::text);
         if let Some(path) = &path {
@@ -52,8 +53,8 @@ impl Route {
             }
         }
         let route = Self {
-            path: RoutePath::from(&*path.unwrap_or_default()),
-            methods: methods::list(&mut section, "methods"),
+            path: RoutePath::from(path.as_deref().unwrap_or_default()),
+            methods: methods(&mut section),
             upstreams: upstreams(&mut section, forwards),
             protocol: section.one_of(
                 "protocol",
@@ -120,8 +121,14 @@ impl Route {
                 "say { allow_for = \"60s\" } or \"deny\", or remove scopes",
             );
         }
-        section.finish().into_result(route)
+        section.draft(path.map(|_| route))
     }
+}
+
+/// A list that cannot be read has none of all methods in it: it is in nobody's way.
+fn methods(section: &mut Section) -> Option<Vec<Method>> {
+    let methods = methods::list(section, "methods");
+    methods.or_else(|| section.noted("methods").then(Vec::new))
 }
 
 fn check_path(path: &str, section: &mut Section) {

@@ -19,6 +19,23 @@ pub(super) struct Section {
     problems: Problems,
 }
 
+/// What was read of a section, and what is wrong with it.
+///
+/// There is a value although something is wrong, if only enough is known of it to be judged beside
+/// others: whoever repairs one mistake should not be told of the next one then.
+pub(super) struct Draft<T> {
+    pub(super) value: Option<T>,
+    pub(super) problems: Problems,
+}
+
+/// A section in the configuration.
+#[derive(Debug)]
+pub(super) struct Part<T> {
+    pub(super) value: Option<T>,
+    /// Nothing is wrong with it.
+    pub(super) sound: bool,
+}
+
 // === impl Section ===
 
 impl Section {
@@ -43,6 +60,15 @@ impl Section {
     /// Takes over the problems of a part, or gives its value.
     pub(super) fn absorb<T>(&mut self, prefix: &str, part: Result<T, ConfigError>) -> Option<T> {
         self.problems.absorb(prefix, part)
+    }
+
+    /// Takes over the problems of a part, and its value although there are some.
+    pub(super) fn adopt<T>(&mut self, prefix: &str, draft: Draft<T>) -> Part<T> {
+        let noted = draft.problems.check();
+        Part {
+            value: draft.value,
+            sound: self.problems.absorb(prefix, noted).is_some(),
+        }
     }
 
     pub(super) fn take(&mut self, key: &'static str) -> Option<Value> {
@@ -192,6 +218,14 @@ impl Section {
                 other => self.wants(&format!("{key}[{index}]"), "a table", &other),
             })
             .collect()
+    }
+
+    /// Ends the reading of a section of which this is known.
+    pub(super) fn draft<T>(self, value: impl Into<Option<T>>) -> Draft<T> {
+        Draft {
+            value: value.into(),
+            problems: self.finish(),
+        }
     }
 
     /// Ends the reading: whatever nobody asked for is unknown.

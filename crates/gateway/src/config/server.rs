@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use portcullis_core::ConfigError;
 use toml::Table;
 
-use super::section::Section;
+use super::section::{Draft, Section};
 use super::{HostPattern, SecretSource, network};
 use crate::pem;
 
@@ -58,11 +58,7 @@ pub struct ServerTls {
 
 impl Server {
     /// `needed` says whether there must be a public address.
-    pub(super) fn read(
-        table: Table,
-        folder: Option<&Path>,
-        needed: bool,
-    ) -> Result<Self, ConfigError> {
+    pub(super) fn read(table: Table, folder: Option<&Path>, needed: bool) -> Draft<Self> {
         let mut section = Section::new(table);
         let public = section.has("listen");
         let tls = section.has("tls");
@@ -95,7 +91,7 @@ impl Server {
                 "set server.listen, or remove it: only the public address speaks TLS",
             );
         }
-        section.finish().into_result(server)
+        section.draft(server)
     }
 
     /// What an empty section amounts to.

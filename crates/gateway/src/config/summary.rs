@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{Config, Keys, OnIdpOutage, RouteAuth, UpstreamProtocol};
+use crate::diagnose::shown;
 
 // === impl Config ===
 
@@ -35,10 +36,10 @@ impl Config {
             None => writeln!(out, "answers no probes: server.admin is not set")?,
         }
         for issuer in &self.issuers {
-            write!(out, "trusts {}, keys ", issuer.url)?;
+            write!(out, "trusts {}, keys ", shown(&issuer.url))?;
             match &issuer.keys {
                 Keys::Discovery => write!(out, "by discovery")?,
-                Keys::Url(url) => write!(out, "from {url}")?,
+                Keys::Url(url) => write!(out, "from {}", shown(url))?,
                 Keys::File(path) => write!(out, "from {}", path.display())?,
             }
             match (&*issuer.audiences, &*issuer.clients) {

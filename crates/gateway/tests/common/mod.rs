@@ -62,14 +62,23 @@ impl Program {
         }
     }
 
-    /// Sends a signal by name and waits for the end.
-    pub(crate) fn end(mut self, signal: &str) -> ExitStatus {
+    /// Sends a signal by name.
+    #[allow(
+        dead_code,
+        reason = "not every test file sends one that does not end it"
+    )]
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(
             sent.is_ok_and(|status| status.success()),
             "kill -s {signal}"
         );
+    }
+
+    /// Sends a signal by name and waits for the end.
+    pub(crate) fn end(mut self, signal: &str) -> ExitStatus {
+        self.signal(signal);
         let end = Instant::now() + PATIENCE;
         loop {
             match self.child.try_wait().expect("a child can be waited for") {

@@ -13,46 +13,54 @@ pub(crate) fn run(name: Option<&str>, args: &[String]) -> Result<(), String> {
         return Err("there are no benchmarks yet: benches/Cargo.toml is missing".to_owned());
     }
     let benches = Workspace::at(&folder)?;
-    let names: Vec<&str> = benches
+    let known: Vec<(&Package, &str)> = benches
         .packages
         .iter()
-        .flat_map(|package| &package.binaries)
-        .map(String::as_str)
+        .flat_map(|package| {
+            package
+                .binaries
+                .iter()
+                .map(move |name| (package, name.as_str()))
+        })
         .collect();
     let listed = || {
-        names
+        known
             .iter()
-            .map(|name| format!("  {name}\n"))
+            .map(|(_, name)| format!("  {name}\n"))
             .collect::<String>()
     };
-    match name {
-        None => {
-            print!(
-                "Benchmarks, each run with `cargo xtask bench NAME`:\n{}",
-                listed()
-            );
-            Ok(())
-        }
-        Some(name) if names.contains(&name) => {
-            let mut bench = process::cargo(&ours.root);
-            bench
-                .args([
-                    "run",
-                    "--release",
-                    "--manifest-path",
-                    "benches/Cargo.toml",
-                    "--bin",
-                    name,
-                    "--",
-                ])
-                .args(args);
-            process::run(&mut bench)
-        }
-        Some(name) => Err(format!(
-            "there is no benchmark `{name}`; these are:\n{}",
-            listed().trim_end()
-        )),
-    }
+    let Some(name) = name else {
+        print!(
+            "Benchmarks, each run with `cargo xtask bench NAME`:\n{}",
+            listed()
+        );
+        return Ok(());
+    };
+    let (package, name) = known
+        .iter()
+        .find(|(_, known)| *known == name)
+        .ok_or_else(|| {
+            format!(
+                "there is no benchmark `{name}`; these are:\n{}",
+                listed().trim_end()
+            )
+        })?;
+    let mut bench = process::cargo(&ours.root);
+    bench
+        .args([
+            "run",
+            "--release",
+            "--manifest-path",
+            "benches/Cargo.toml",
+            // Of this package only: the features of its neighbours' dependencies are not switched on for it.
+            "--package",
+            &package.name,
+            "--bin",
+            name,
+            "--",
+        ])
+        .args(args);
+    process::run(&mut bench)
 }
 
 /// Checks format, lock and lints. No other step sees what is outside of the workspace, and an API that is measured

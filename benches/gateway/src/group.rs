@@ -1,0 +1,113 @@
+//! The cases of one protocol, sampled in interleaved rounds.
+
+use std::time::Duration;
+
+use crate::args::Args;
+use crate::case::{self, Case};
+use crate::load::{self, Protocol};
+use crate::report::{Report, Row};
+use crate::server::Server;
+use crate::stats::{median, minimum};
+use crate::tokens::Tokens;
+
+/// What is remembered of a case while rounds go on.
+#[derive(Debug, Default)]
+struct Samples {
+    /// Nanoseconds per request, of each round.
+    nanos: Vec<f64>,
+    latencies: Vec<u64>,
+    answered: u64,
+    /// What the process that is measured has used.
+    processor: Option<Duration>,
+}
+
+/// Measures every case.
+pub(crate) fn run(args: &Args, protocol: Protocol) -> Report {
+    let tokens = Tokens::sign(args.concurrency);
+    let upstream = case::start_upstream();
+    let cases = case::start(&upstream, protocol, &tokens, |name| args.wants_case(name));
+    let mut samples: Vec<Samples> = cases.iter().map(|_| Samples::default()).collect();
+    for round in 0..args.rounds {
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
+            if let Ok(server) = &cases[index].server {
+                samples[index].take(server, protocol, &tokens, args.sample);
+            }
+        }
+    }
+    Report {
+        protocol,
+        rows: cases
+            .into_iter()
+            .zip(samples)
+            .map(|(case, samples)| row(case, samples))
+            .collect(),
+        method: format!(
+            "{} interleaved rounds, samples of {} ms, {} requests at a time",
+            args.rounds,
+            args.sample.as_millis(),
+            args.concurrency,
+        ),
+    }
+}
+
+// === impl Samples ===
+
+impl Samples {
+    fn take(&mut self, server: &Server, protocol: Protocol, tokens: &Tokens, take: Duration) {
+        let before = server.processor_time();
+        let mut sample = load::sample(server.address(), protocol, &tokens.tokens, take);
+        let used = server
+            .processor_time()
+            .zip(before)
+            .map(|(after, before)| after.saturating_sub(before));
+        self.processor = match (self.processor, used) {
+            (Some(sum), Some(used)) => Some(sum + used),
+            (None, used) => used,
+            (Some(_), None) => None,
+        };
+        self.answered += sample.answered;
+        let requests = sample.requests.max(1) as f64;
+        self.nanos.push(sample.took.as_secs_f64() * 1e9 / requests);
+        self.latencies.append(&mut sample.latencies);
+    }
+}
+
+fn row(case: Case, mut samples: Samples) -> Row {
+    samples.latencies.sort_unstable();
+    Row {
+        name: case.name,
+        absent: case.server.err(),
+        best: 1e9 / minimum(&samples.nanos),
+        middle: 1e9 / median(&samples.nanos),
+        p50: percentile(&samples.latencies, 50),
+        p99: percentile(&samples.latencies, 99),
+        processor: samples
+            .processor
+            .map(|used| used.as_secs_f64() * 1e9 / samples.answered.max(1) as f64),
+        nanos: samples.nanos,
+    }
+}
+
+/// The latency that so many of a hundred requests did not exceed, of sorted ones.
+pub(crate) fn percentile(sorted: &[u64], hundredths: usize) -> u64 {
+    let index = (sorted.len() * hundredths).div_ceil(100).saturating_sub(1);
+    sorted.get(index).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_the_nearest_rank() {
+        let hundred: Vec<u64> = (1..=100).collect();
+        assert_eq!(percentile(&hundred, 50), 50);
+        assert_eq!(percentile(&hundred, 99), 99);
+        assert_eq!(percentile(&[7], 99), 7);
+        assert_eq!(percentile(&[], 50), 0);
+    }
+}

@@ -83,7 +83,11 @@ fn judge(issuer: &Issuer, seen: &Inspection, trail: &Trail) {
     match &seen.keys {
         Ok(parsed) => judge_keys(issuer, parsed, trail),
         // The step that broke is on the trail.
-        Err(_) if trail.is_broken() => {}
+        Err(error) if trail.is_broken() => {
+            if error.reason() == FetchError::Timeout {
+                trail.add(": metadata and keys together must come within 5 s");
+            }
+        }
         Err(InspectError::Set(error)) => unusable(error, trail),
         Err(error) => {
             let reason = error.reason();

@@ -65,6 +65,10 @@ fn certificate(error: &CertificateError, host: &str) -> Fault {
             "have the server send its whole chain; add the authority to the roots of this system, \
              for upstreams to upstream_tls.ca",
         ),
+        CertificateError::BadSignature => Fault::new(
+            "the certificate is not signed by the authority that it names",
+            "trust the authority that signed it, which may have a namesake, or replace it",
+        ),
         CertificateError::Expired => expired(None),
         CertificateError::ExpiredContext { not_after, .. } => {
             expired(ago(Duration::from_secs(not_after.as_secs())))

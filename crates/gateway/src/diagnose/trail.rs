@@ -111,6 +111,17 @@ impl Trail {
         }
     }
 
+    /// Says more about the step that broke last.
+    pub(super) fn add(&self, remark: &str) {
+        let mut walks = self.walks();
+        let step = walks
+            .last_mut()
+            .and_then(|walk| walk.visit.steps.last_mut());
+        if let Some(Outcome::Broken(fault)) = step.map(|step| &mut step.outcome) {
+            fault.what.push_str(remark);
+        }
+    }
+
     /// Whether the last step broke.
     pub(super) fn is_broken(&self) -> bool {
         self.last(|step| matches!(step.outcome, Outcome::Broken(_)))

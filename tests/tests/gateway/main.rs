@@ -1,14 +1,26 @@
 //! The gateway over real sockets: a real issuer, real upstreams, real clients.
 
 mod auth;
+mod cors;
 mod docs;
 mod ending;
+mod forward_auth;
+mod forwarded;
 mod forwarding;
+mod hostile;
+mod hosts;
 mod identity;
 mod issuers;
+#[cfg(unix)]
+mod nginx_asks;
+#[cfg(unix)]
+mod nginx_in_front;
+mod methods;
 mod outage;
 mod probes;
 mod protocols;
 mod refusals;
+mod request_id;
+mod reload;
 mod stand;
 mod upgrade;

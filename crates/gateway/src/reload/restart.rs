@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
-        let route = "[[route]]\npath = '/'\nauth = 'none'\nupstream = ['http://127.0.0.1:1']\n";
+        let route = "[[route]]\npath = '/'\nauth = 'none'\nupstream = ['http://127.0.0.1:9']\n";
         Config::parse(&format!("{text}\n{route}")).unwrap()
     }
 

@@ -1,0 +1,108 @@
+//! What is open while the configuration is replaced.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use portcullis_gateway::Config;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+
+use super::{Followed, all_to};
+use crate::stand::{PATIENCE, Upstream};
+
+fn config(text: &str) -> Config {
+    Config::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[tokio::test]
+async fn a_slow_request_ends_with_the_configuration_it_began_with() {
+    let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let (reached, gate) = (Arc::clone(&arrived), Arc::clone(&go));
+    let slow = Router::new().fallback(get(move || {
+        let (reached, gate) = (Arc::clone(&reached), Arc::clone(&gate));
+        async move {
+            reached.notify_one();
+            let _go = gate.acquire().await.expect("open");
+            "slow"
+        }
+    }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let old = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move { axum::serve(listener, slow).await });
+    let new = Upstream::start().await;
+
+    let gateway = Arc::new(Followed::start(&all_to(&old)).await);
+    let asking = Arc::clone(&gateway);
+    let waiting = tokio::spawn(async move { asking.get("/x").await });
+    tokio::time::timeout(PATIENCE, arrived.notified())
+        .await
+        .expect("the request reached the old upstream");
+    let replaced = gateway.gateway.reload(config(&all_to(&new.url()))).await;
+    replaced.expect("taken");
+    assert_eq!(gateway.get("/x").await.body, "hello");
+    assert!(!waiting.is_finished());
+    go.add_permits(1);
+    let answer = waiting.await.unwrap();
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body[..]),
+        (200, &b"slow"[..])
+    );
+    server.abort();
+}
+
+async fn ask(stream: &mut TcpStream) -> String {
+    let exchange = async {
+        stream
+            .write_all(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await
+            .expect("written");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"one") && !answer.ends_with(b"two") {
+            answer.push(stream.read_u8().await.expect("a byte"));
+        }
+        String::from_utf8(answer).expect("text")
+    };
+    tokio::time::timeout(PATIENCE, exchange)
+        .await
+        .expect("an answer in time")
+}
+
+#[tokio::test]
+async fn a_connection_stays_open_and_its_next_request_goes_the_new_way() {
+    let saying =
+        |text: &'static str| Upstream::answering(move |_| http::Response::new(text.into()));
+    let (one, two) = (saying("one").await, saying("two").await);
+    let gateway = Followed::start(&all_to(&one.url())).await;
+    let mut stream = TcpStream::connect(gateway.gateway.address()).await.unwrap();
+    assert!(ask(&mut stream).await.ends_with("one"));
+    let replaced = gateway.gateway.reload(config(&all_to(&two.url()))).await;
+    replaced.expect("taken");
+    assert!(ask(&mut stream).await.ends_with("two"));
+}
+
+#[tokio::test]
+async fn connections_to_an_upstream_are_used_on() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", upstream.local_addr().unwrap());
+    let gateway = Followed::start(&all_to(&url)).await;
+    let behind = tokio::spawn(async move {
+        // One connection is all that is accepted.
+        let (mut stream, _) = upstream.accept().await.expect("a connection");
+        for _ in 0..2 {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.expect("a byte"));
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none";
+            stream.write_all(answer).await.expect("written");
+        }
+    });
+    assert_eq!(gateway.get("/x").await.body, "one");
+    let changed = all_to(&url).replace("auth =", "timeout = \"7s\"\nauth =");
+    let replaced = gateway.gateway.reload(config(&changed)).await;
+    replaced.expect("taken");
+    assert_eq!(gateway.get("/x").await.body, "one");
+    behind.await.unwrap();
+}

@@ -13,6 +13,7 @@ use std::process::{Command, Output};
 
 use portcullis_gateway::{Config, Gateway};
 use portcullis_testing::{FakeIssuer, SigningKey, jwks};
+use servers::Authority;
 use tempfile::TempDir;
 
 /// The program, asked about a configuration.
@@ -163,6 +164,48 @@ async fn where_all_is_well_every_step_is_told_and_the_code_is_0() {
         assert!(about.contains(part), "{part}\n{about}");
     }
     assert!(about.contains("status 404 over HTTP/1.1"), "{about}");
+    let about = checked.about("route[1].upstream[0] ");
+    assert!(about.contains("answers the preface of HTTP/2"), "{about}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_tls_both_sides_agree_on_http2() {
+    let idp = FakeIssuer::start().await;
+    let authority = Authority::new();
+    let identity = authority.certify("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("crt"), identity.certificate()).unwrap();
+    fs::write(folder.path().join("key"), identity.key()).unwrap();
+    let tls = "[server.tls]\ncertificate = \"FOLDER/crt\"\nkey = \"FOLDER/key\"\n";
+    let tls = tls.replace("FOLDER", folder.path().to_str().unwrap());
+    // It stands before the issuer, and is an upstream too.
+    let front = [SERVER, &tls, &route(0, idp.url(), "").replace("/0/", "/")].concat();
+    let front = Gateway::start(Config::parse(&front).unwrap())
+        .await
+        .unwrap();
+    let port = front.address().port();
+    let keys = format!("jwks_url = \"https://localhost:{port}/jwks\"");
+    let text = [
+        SERVER,
+        "[upstream_tls]\nca = \"FOLDER/ca.pem\"\n",
+        &issuer("https://idp.example.com", &keys),
+        &route(0, &format!("https://localhost:{port}"), ""),
+        &route(
+            1,
+            &format!("https://localhost:{port}"),
+            "protocol = \"http2\"",
+        ),
+    ];
+    let checked = check(
+        &text.concat(),
+        &[("ca.pem", authority.pem())],
+        &[("SSL_CERT_FILE", "FOLDER/ca.pem"), ("SSL_CERT_DIR", "")],
+    );
+    assert_eq!(checked.code, Some(0), "{}{}", checked.out, checked.err);
+    let about = checked.about("issuer[0] ");
+    assert!(about.contains("status 200 over HTTP/2"), "{about}");
+    let about = checked.about("route[0].upstream[0] ");
+    assert!(about.contains("over HTTP/1.1"), "{about}");
     let about = checked.about("route[1].upstream[0] ");
     assert!(about.contains("answers the preface of HTTP/2"), "{about}");
 }

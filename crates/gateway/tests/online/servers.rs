@@ -151,3 +151,13 @@ impl Authority {
         Identity { certificate, key }
     }
 }
+
+impl Identity {
+    pub(crate) fn certificate(&self) -> String {
+        self.certificate.pem()
+    }
+
+    pub(crate) fn key(&self) -> String {
+        self.key.serialize_pem()
+    }
+}

@@ -29,7 +29,7 @@
 //! ```
 //!
 //! # Limitations
-//! It speaks HTTP/1.1 and HTTP/2 without TLS, on both sides: put it behind whatever terminates TLS.
+//! The probes and the endpoint for other proxies speak cleartext. WebSocket is the only upgrade.
 
 mod admin;
 mod assembly;

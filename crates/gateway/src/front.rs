@@ -24,7 +24,7 @@ use crate::refused::Refused;
 use crate::request_id::Fresh;
 use crate::routes::Routes;
 use crate::screen::{self, Rules, Screen};
-use crate::{host, request_id};
+use crate::{host, log, request_id};
 
 /// A route with everything that stands before its upstream.
 pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -174,7 +174,7 @@ impl Service<Request<Body>> for Front {
             // network of the client and never its address.
             tracing::info!(
                 target: "portcullis::access",
-                %method,
+                method = log::method(&method),
                 route = context.route().unwrap_or("-"),
                 status = response.status().as_u16(),
                 verdict = context.verdict().unwrap_or("-"),

@@ -4,6 +4,7 @@
 use std::env;
 use std::io::{self, IsTerminal as _};
 
+use http::Method;
 use portcullis_core::{Observer, VerdictEvent};
 use tracing_subscriber::filter::{FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -60,6 +61,18 @@ fn discreet() -> Targets {
         .with_target("portcullis", LevelFilter::TRACE)
 }
 
+/// A method as it may be logged: a client may write anything as one, of any length.
+pub(crate) fn method(method: &Method) -> &str {
+    const LONGEST: usize = 20;
+    let text = method.as_str();
+    let usual = |byte: u8| byte.is_ascii_uppercase() || byte == b'-';
+    if text.len() <= LONGEST && text.bytes().all(usual) {
+        text
+    } else {
+        "other"
+    }
+}
+
 /// Logs what was admitted during an outage, and at `debug` every refusal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogObserver;
@@ -90,6 +103,20 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_method_is_logged_as_one() {
+        for (written, logged) in [
+            ("GET", "GET"),
+            ("VERSION-CONTROL", "VERSION-CONTROL"),
+            ("get", "other"),
+            ("eyJhbGciOiJFUzI1NiJ9", "other"),
+            ("AAAAAAAAAAAAAAAAAAAAA", "other"),
+        ] {
+            let written = Method::from_bytes(written.as_bytes()).unwrap();
+            assert_eq!(method(&written), logged);
+        }
+    }
 
     #[test]
     fn libraries_are_never_heard_below_info() {

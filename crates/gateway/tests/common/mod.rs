@@ -17,10 +17,16 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it with `arguments`. What it writes, to either stream, can be waited for.
+    #[allow(dead_code, reason = "not every test file logs as usual")]
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_logging(arguments, "info")
+    }
+
+    /// The same, logging what `filter` says.
+    pub(crate) fn start_logging(arguments: &[&str], filter: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
             .args(arguments)
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", filter)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -77,6 +83,7 @@ impl Program {
     }
 
     /// Sends a signal by name and waits for the end.
+    #[allow(dead_code, reason = "not every test file waits for the end")]
     pub(crate) fn end(mut self, signal: &str) -> ExitStatus {
         self.signal(signal);
         let end = Instant::now() + PATIENCE;

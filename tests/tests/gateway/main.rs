@@ -24,3 +24,4 @@ mod request_id;
 mod reload;
 mod stand;
 mod upgrade;
+mod wire;

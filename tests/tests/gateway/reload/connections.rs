@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::{Followed, all_to};
 use crate::stand::{PATIENCE, Upstream};
+use crate::wire::ByHand;
 
 fn config(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -105,4 +106,35 @@ async fn connections_to_an_upstream_are_used_on() {
     replaced.expect("taken");
     assert_eq!(gateway.get("/x").await.body, "one");
     behind.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_goes_on() {
+    let hand = ByHand::start().await;
+    let (mut client, mut behind, _) = hand
+        .asked(
+            "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .await;
+    behind
+        .send(
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+             sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        )
+        .await;
+    assert!(client.head().await.contains(" 101 "));
+    let other = Upstream::start().await;
+    let replaced = hand.gateway.reload(config(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n\
+         [[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"{}\"]\n",
+        other.url()
+    )));
+    replaced.await.expect("taken");
+    for _ in 0..3 {
+        client.send("ping").await;
+        assert_eq!(behind.until("ping").await, "ping");
+        behind.send("pong").await;
+        assert_eq!(client.until("pong").await, "pong");
+    }
 }

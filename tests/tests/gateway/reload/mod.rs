@@ -4,6 +4,8 @@ mod connections;
 mod files;
 mod keys;
 mod load;
+mod questions;
+mod tls;
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,16 +1,12 @@
 //! Other proxies ask whether a request may pass, each as it does by its own documentation.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::HOST;
 use http::request::Builder;
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
+use portcullis_gateway::{Config, Gateway};
 use portcullis_testing::{Mode, SigningKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -302,20 +298,22 @@ async fn hosts_that_are_not_served_are_not_let_through() {
 
 #[tokio::test]
 async fn only_configured_peers_are_believed() {
-    let stand = Stand::with(&ENDPOINT.replace("127.0.0.1\"]", "127.0.0.2\"]")).await;
-    for (from, status) in [(1, 403), (2, 200), (3, 403)] {
-        let mut connector = HttpConnector::new();
-        connector.set_local_address(Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, from))));
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        let question = Proxy::Nginx.asks(&stand, &Method::GET, "/open/x");
-        let question = question.body(Full::<Bytes>::default()).expect("a question");
-        let answer = tokio::time::timeout(PATIENCE, client.request(question)).await;
-        let (head, body) = answer.expect("in time").expect("an answer").into_parts();
-        assert_eq!(head.status.as_u16(), status, "from 127.0.0.{from}");
-        let body = body.collect().await.expect("a body").to_bytes();
-        let told = String::from_utf8(body.to_vec()).expect("text");
-        assert_eq!(told.contains("untrusted_peer"), status == 403, "{told}");
-        assert_eq!(head.headers.contains_key("x-auth-subject"), status == 200);
+    for (peers, status) in [
+        ("\"127.0.0.1\"", 200),
+        ("\"127.0.0.0/8\"", 200),
+        ("\"127.0.0.2\"", 403),
+        ("\"10.0.0.0/8\", \"::1\"", 403),
+    ] {
+        let stand = Stand::with(&ENDPOINT.replace("\"127.0.0.1\"", peers)).await;
+        for proxy in ALL {
+            let answer = proxy.get(&stand, "/open/x", None).await;
+            assert_eq!(answer.status.as_u16(), status, "{peers} {proxy:?}");
+            assert_eq!(answer.headers.contains_key("x-auth-subject"), status == 200);
+            if status == 403 {
+                assert_eq!(answer.reason(), "untrusted_peer");
+                assert_eq!(answer.header("www-authenticate"), "");
+            }
+        }
     }
 }
 
@@ -429,4 +427,29 @@ async fn it_can_be_all_that_there_is() {
     }
     assert!(gateway.shut_down().await);
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn questions_are_answered_by_the_configuration_of_now() {
+    let config = |peers: &str, auth: &str| {
+        let text = format!(
+            "[forward_auth]\nlisten = \"127.0.0.1:0\"\npeers = [\"{peers}\"]\n\
+             [[issuer]]\nurl = \"https://idp.example.com\"\naudiences = [\"a\"]\n\
+             [[route]]\npath = \"/\"\nauth = \"{auth}\"\n"
+        );
+        Config::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let gateway = Gateway::start(config("127.0.0.1", "none")).await;
+    let gateway = gateway.expect("a gateway");
+    let address = gateway.forward_auth_address().expect("an endpoint");
+    for (peers, auth, status) in [
+        ("127.0.0.1", "none", 200),
+        ("127.0.0.1", "required", 401),
+        ("10.0.0.1", "none", 403),
+        ("127.0.0.1", "none", 200),
+    ] {
+        gateway.reload(config(peers, auth)).await.expect("taken");
+        let answer = put(Request::get(format!("http://{address}/envoy/x"))).await;
+        assert_eq!(answer.status.as_u16(), status, "{peers} {auth}");
+    }
 }

@@ -77,6 +77,12 @@ async fn logged(
     lines
 }
 
+/// An address that is free for the moment.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
 async fn ask(gateway: SocketAddr, target: &str, token: &str, http2: bool) -> u16 {
     let client = Client::builder(TokioExecutor::new())
         .http2_only(http2)
@@ -114,8 +120,10 @@ async fn every_line_is_json_and_no_secret_is_in_any_at_the_finest_level() {
     let token = issuer.token().subject("alice").scope("s").issue();
     let stranger = issuer.token().subject("alice").scope("s");
     let stranger = stranger.sign(&SigningKey::es256());
+    let asked = free();
     let config = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
+         [forward_auth]\nlisten = \"{asked}\"\npeers = [\"127.0.0.1\"]\n\
          [[issuer]]\nurl = \"{}\"\naudiences = [\"{}\"]\n\
          [[route]]\npath = \"/api/\"\nupstream = [\"http://{}\"]\n\
          [[route]]\npath = \"/gone/\"\nupstream = [\"http://127.0.0.1:1\"]\nauth = \"none\"\n",
@@ -154,7 +162,17 @@ async fn every_line_is_json_and_no_secret_is_in_any_at_the_finest_level() {
             let head = format!("{line}\r\n{rest}");
             assert_eq!(send(gateway, &head), status, "{line}");
         }
-        // Until all of it is written.
+        for (uri, status) in [
+            ("/api/path-hunter2?query-hunter2", 200),
+            ("/nowhere/path-hunter2?query-hunter2", 404),
+            ("path-hunter2?query-hunter2", 400),
+        ] {
+            let head = format!(
+                "GET /nginx HTTP/1.1\r\nhost: a\r\nx-original-method: GET\r\n\
+                 x-original-uri: {uri}\r\nauthorization: Bearer {token}\r\n\r\n"
+            );
+            assert_eq!(send(asked, &head), status, "{uri}");
+        }
         program.signal("HUP");
     })
     .await;
@@ -187,8 +205,8 @@ async fn every_line_is_json_and_no_secret_is_in_any_at_the_finest_level() {
         .iter()
         .filter(|line| line["target"] == "portcullis::access")
         .collect();
-    // All but the one that was no request.
-    assert_eq!(access.len(), 12, "{all}");
+    // All but those that were no requests.
+    assert_eq!(access.len(), 14, "{all}");
     for line in &access {
         let mut fields: Vec<_> = line
             .as_object()
@@ -219,13 +237,31 @@ async fn every_line_is_json_and_no_secret_is_in_any_at_the_finest_level() {
             "{line}"
         );
     }
+    let docs = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/gateway.md"
+    ));
+    let docs = docs.unwrap();
+    let (_, docs) = docs.split_once("\n## Logs\n").unwrap();
+    for line in &lines {
+        for (field, _) in line.as_object().unwrap() {
+            let told =
+                line["target"] != "portcullis::access" || docs.contains(&format!("`{field}`"));
+            assert!(told, "{field} is not in the documentation");
+        }
+        let target = line["target"].as_str().unwrap();
+        assert!(
+            docs.contains(&format!("`{target}`")),
+            "{target} is not in the documentation"
+        );
+    }
     let first = access.first().unwrap();
     assert_eq!(first["method"], "POST");
     assert_eq!(first["route"], "/api/");
     assert_eq!(first["status"], 200);
     assert_eq!(first["issuer"], issuer.issuer());
     assert_eq!(access.get(1).unwrap()["verdict"], "unknown_key");
-    assert_eq!(access.last().unwrap()["method"], "other");
+    assert!(access.iter().any(|line| line["method"] == "other"), "{all}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

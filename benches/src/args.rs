@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::Counts;
+
 /// How long to measure, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Args {
@@ -15,6 +17,8 @@ pub struct Args {
     /// Within a group, the case of this name is measured, or else those whose name contains this
     /// text, together with what they are put round; all of them when empty.
     pub case: String,
+    /// What a twin counted; nothing unless it was asked.
+    pub counts: Counts,
 }
 
 /// The reason why the arguments were refused.
@@ -33,12 +37,15 @@ arguments:
   --only TEXT     groups whose title contains TEXT
   --case TEXT     the case named TEXT, or those whose name contains it: to profile one";
 
-    /// The arguments of this process.
+    /// The arguments of this process, and what a twin of it counted.
     ///
     /// # Errors
     /// [`ArgsError`] says which one was not understood.
     pub fn from_env() -> Result<Self, ArgsError> {
-        Self::parse(std::env::args().skip(1))
+        let given: Vec<String> = std::env::args().skip(1).collect();
+        let mut args = Self::parse(given.iter().cloned())?;
+        args.counts = Counts::gather(&given);
+        Ok(args)
     }
 
     fn parse(mut given: impl Iterator<Item = String>) -> Result<Self, ArgsError> {
@@ -76,6 +83,7 @@ impl Default for Args {
             sample: Duration::from_millis(12),
             only: String::new(),
             case: String::new(),
+            counts: Counts::default(),
         }
     }
 }

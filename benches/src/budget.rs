@@ -43,9 +43,15 @@ impl Budgets {
         let Some(row) = row else {
             return;
         };
+        let Some(allocations) = row.allocations else {
+            self.lines.push(format!(
+                "budget {name}, allocations: not counted ≤ {limit:.0} MISS"
+            ));
+            return;
+        };
         // Hundredths: what a table or a queue takes once in a thousand operations is no allocation
         // of the operation, and shows in the row all the same.
-        let measured = (row.allocations * 100.0).round() / 100.0;
+        let measured = (allocations * 100.0).round() / 100.0;
         let verdict = verdict(measured <= limit);
         self.lines.push(format!(
             "budget {name}, allocations: {measured:.2} ≤ {limit:.0} {verdict}"

@@ -1,20 +1,17 @@
 //! Cases that answer the same question, sampled in interleaved rounds.
 
 use std::fmt;
-use std::sync::Barrier;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use allocation_counter::{measure, opt_out};
-
-use crate::case::{Case, Lane, Tally};
+use crate::case::{Case, Tally};
+#[cfg(feature = "count")]
+use crate::count as pass;
 use crate::report::{Report, Row};
+#[cfg(not(feature = "count"))]
+use crate::time as pass;
 use crate::{Args, median, minimum};
 
 /// Operations before anything is measured, so that caches, pools and tables are as in use.
 const WARM: u64 = 64;
-/// Operations of the counting pass, at least.
-const COUNTED: u64 = 512;
 
 /// A group of cases.
 pub struct Group {
@@ -26,10 +23,9 @@ pub struct Group {
 }
 
 /// What is remembered of a case while rounds go on.
-struct Samples {
-    operations: u64,
-    status: u16,
-    nanos: Vec<f64>,
+pub(crate) struct Samples {
+    pub(crate) status: u16,
+    pub(crate) nanos: Vec<f64>,
 }
 
 // === impl Group ===
@@ -83,23 +79,7 @@ impl Group {
     #[must_use]
     pub fn run(mut self, args: &Args) -> Report {
         self.keep(&args.case);
-        let mut samples: Vec<Samples> = self
-            .cases
-            .iter_mut()
-            .map(|case| prepare(case, self.warm, args.sample))
-            .collect();
-        for round in 0..args.rounds {
-            let mut order: Vec<usize> = (0..self.cases.len()).collect();
-            if round % 2 == 1 {
-                order.reverse();
-            }
-            for index in order {
-                let (case, samples) = (&mut self.cases[index], &mut samples[index]);
-                if case.absent.is_none() {
-                    samples.nanos.push(sample(case, samples.operations));
-                }
-            }
-        }
+        let samples = pass::measure(&self.title, &mut self.cases, self.warm, args);
         self.report(&samples, args)
     }
 
@@ -117,18 +97,13 @@ impl Group {
             .retain(|case| is_wanted(case) || bases.contains(&case.name));
     }
 
-    fn report(mut self, samples: &[Samples], args: &Args) -> Report {
+    fn report(self, samples: &[Samples], args: &Args) -> Report {
         let position = |name: &str| self.cases.iter().position(|case| case.name == name);
         let peer = self.peer.as_deref().and_then(position);
         let bases: Vec<Option<usize>> = self
             .cases
             .iter()
             .map(|case| case.base.as_deref().and_then(position))
-            .collect();
-        let allocations: Vec<(f64, f64)> = self
-            .cases
-            .iter_mut()
-            .map(|case| count(case, self.warm))
             .collect();
         let rows = self.cases.iter().enumerate().map(|(index, case)| {
             let own = &samples[index].nanos;
@@ -141,8 +116,12 @@ impl Group {
                 let ratios: Vec<f64> = theirs.zip(own).map(|(theirs, own)| theirs / own).collect();
                 median(&ratios)
             });
-            let (count, bytes) = allocations[index];
-            let (base_count, base_bytes) = base.map_or((0.0, 0.0), |base| allocations[base]);
+            let counts = |of: &Case| args.counts.of(&self.title, &of.name);
+            let bare = base.map_or(Some((0.0, 0.0)), |base| counts(&self.cases[base]));
+            let counted = counts(case).zip(bare).map(|(own, bare)| {
+                let ((allocations, bytes), (bare_allocations, bare_bytes)) = (own, bare);
+                (allocations - bare_allocations, bytes - bare_bytes)
+            });
             Row {
                 name: case.name.clone(),
                 absent: case.absent.clone(),
@@ -153,8 +132,8 @@ impl Group {
                 added: less(minimum(own), minimum),
                 added_median: less(median(own), median),
                 times_as_fast: ratios,
-                allocations: count - base_count,
-                bytes: bytes - base_bytes,
+                allocations: counted.map(|(allocations, _)| allocations),
+                bytes: counted.map(|(_, bytes)| bytes),
             }
         });
         Report {
@@ -180,8 +159,8 @@ impl fmt::Debug for Group {
     }
 }
 
-/// Warms a case, checks its answers, and finds out how many operations fill a sample.
-fn prepare(case: &mut Case, warm: u64, sample: Duration) -> Samples {
+/// Warms a case and checks its answers.
+pub(crate) fn prepare(case: &mut Case, warm: u64) -> Samples {
     let mut tally = Tally::default();
     for lane in &mut case.lanes {
         tally = lane.run(warm);
@@ -193,85 +172,16 @@ fn prepare(case: &mut Case, warm: u64, sample: Duration) -> Samples {
         );
     }
     (case.once_warm)();
-    let operations = case.lanes.first_mut().map_or(1, |lane| fill(lane, sample));
     Samples {
-        operations,
         status: tally.status,
         nanos: Vec::new(),
     }
 }
 
-/// How many operations take as long as `sample`.
-fn fill(lane: &mut Lane, sample: Duration) -> u64 {
-    let mut operations = 1;
-    loop {
-        let took = timed(lane, operations);
-        // Two milliseconds are enough to tell; the rest is proportion.
-        if took >= sample.min(Duration::from_millis(2)) {
-            let each = took.as_secs_f64() / operations as f64;
-            return ((sample.as_secs_f64() / each) as u64).max(1);
-        }
-        operations *= 2;
-    }
-}
-
-/// One sample of a case: nanoseconds per operation, the mean over its threads.
-fn sample(case: &mut Case, operations: u64) -> f64 {
-    let threads = case.lanes.len();
-    let took: Duration = if let [lane] = case.lanes.as_mut_slice() {
-        timed(lane, operations)
-    } else {
-        let start = Barrier::new(threads);
-        thread::scope(|scope| {
-            let running: Vec<_> = case
-                .lanes
-                .iter_mut()
-                .map(|lane| {
-                    scope.spawn(|| {
-                        start.wait();
-                        timed(lane, operations)
-                    })
-                })
-                .collect();
-            let took = running.into_iter().map(|thread| match thread.join() {
-                Ok(took) => took,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            took.sum()
-        })
-    };
-    took.as_secs_f64() * 1e9 / (operations as f64 * threads as f64)
-}
-
-/// Times a lane. The allocator is told not to count: what is left of it is one look at a flag.
-fn timed(lane: &mut Lane, operations: u64) -> Duration {
-    let mut took = Duration::ZERO;
-    opt_out(|| {
-        let start = Instant::now();
-        std::hint::black_box(lane.run(operations));
-        took = start.elapsed();
-    });
-    took
-}
-
-/// Allocations and bytes per operation of the first lane, on this thread.
-fn count(case: &mut Case, warm: u64) -> (f64, f64) {
-    let Some(lane) = case.lanes.first_mut() else {
-        return (0.0, 0.0);
-    };
-    let operations = warm.max(COUNTED);
-    // One pass that is thrown away: what a pool of tokens has evicted since is brought back.
-    lane.run(warm);
-    let info = measure(|| {
-        lane.run(operations);
-    });
-    let per = |total: u64| total as f64 / operations as f64;
-    (per(info.count_total), per(info.bytes_total))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::case::Lane;
 
     fn group() -> Group {
         let case = |name| Case::new(name, 1, || Lane::repeat(|| ()));
@@ -298,17 +208,19 @@ mod tests {
         assert_eq!(kept("").len(), 5);
     }
 
+    #[cfg(not(feature = "count"))]
     #[test]
     fn a_report_has_a_figure_for_each_round_and_none_for_the_absent() {
         let args = Args {
             rounds: 3,
-            sample: Duration::from_micros(50),
+            sample: std::time::Duration::from_micros(50),
             ..Args::default()
         };
         let report = group().run(&args);
         let row = report.row("a").unwrap();
         assert!(row.minimum > 0.0 && row.median >= row.minimum);
-        assert_eq!(row.allocations, 0.0);
+        // Nobody counted.
+        assert_eq!(row.allocations, None);
         assert!(report.row("c").is_none());
         assert!(report.to_string().contains("`c`: is not there"));
     }
@@ -324,11 +236,5 @@ mod tests {
         };
         let group = Group::new("g").case(Case::new("a", 1, lane).refused());
         drop(group.run(&Args::default()));
-    }
-
-    #[test]
-    fn allocations_are_those_of_the_operation() {
-        let mut case = Case::new("a", 1, || Lane::repeat(|| Box::new([0_u8; 40])));
-        assert_eq!(count(&mut case, WARM), (1.0, 40.0));
     }
 }

@@ -29,10 +29,10 @@ pub struct Row {
     pub added_median: f64,
     /// How many times as fast as the named peer: the median of the ratios of each round.
     pub times_as_fast: Option<f64>,
-    /// Allocations, less those of the bare case.
-    pub allocations: f64,
+    /// Allocations, less those of the bare case; none if nobody counted.
+    pub allocations: Option<f64>,
     /// Bytes allocated, less those of the bare case.
-    pub bytes: f64,
+    pub bytes: Option<f64>,
 }
 
 // === impl Report ===
@@ -116,8 +116,8 @@ impl Row {
         cell(bases, over(self.added));
         cell(bases, over(self.added_median));
         cell(true, self.times_as_fast.map(times));
-        cell(true, Some(format!("{:.2}", self.allocations)));
-        cell(true, Some(format!("{:.0}", self.bytes)));
+        cell(true, self.allocations.map(|each| format!("{each:.2}")));
+        cell(true, self.bytes.map(|each| format!("{each:.0}")));
         cells
     }
 }

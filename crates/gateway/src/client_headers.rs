@@ -2,6 +2,7 @@
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST, ORIGIN,
+    TRANSFER_ENCODING,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -27,6 +28,7 @@ enum Sort {
 /// | `Connection` names a field that says who asks whom for what | refused |
 /// | `Expect: 100-continue` | met here, so taken away; any other is refused |
 /// | several `Cookie` lines | put together, as HTTP/2 parts them (RFC 9113 section 8.2.3) |
+/// | `Transfer-Encoding` is not just `chunked`, `Content-Length` has leading zeros | refused |
 /// | secrets | marked as such |
 pub(crate) fn clean(headers: &mut HeaderMap) -> Result<(), Refused> {
     let mut claims = Vec::new();
@@ -40,6 +42,7 @@ pub(crate) fn clean(headers: &mut HeaderMap) -> Result<(), Refused> {
     for name in claims {
         headers.remove(name);
     }
+    check_framing(headers)?;
     remove_nominated(headers)?;
     meet_expectation(headers)?;
     join_cookies(headers);
@@ -155,6 +158,24 @@ fn is_one_of(name: &str, names: &[&[u8]]) -> bool {
 fn same(name: &[u8], dashed: &[u8]) -> bool {
     let fold = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
     name.len() == dashed.len() && name.iter().zip(dashed).all(|(a, b)| fold(a) == *b)
+}
+
+/// What the listener read otherwise than it is written. It takes `gzip, chunked` for chunked content and
+/// would pass it on without a word of gzip; and what a number with leading zeros is, others may say
+/// otherwise.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refused> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let right = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        _ => false,
+    };
+    let length = headers.get(CONTENT_LENGTH).map(HeaderValue::as_bytes);
+    if right && !matches!(length, Some([b'0', _, ..])) {
+        Ok(())
+    } else {
+        Err(Refused::BadFraming)
+    }
 }
 
 /// Removes what the client declared to be for one hop (RFC 9110 section 7.6.1), and leaves of

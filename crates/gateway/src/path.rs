@@ -7,8 +7,8 @@ pub(crate) enum Ambiguity {
     DotSegment,
     /// `%2F`, `%5C`, a backslash, `%00`, or a control character.
     Separator,
-    /// A `%` without two hexadecimal digits (some servers know `%u002e`), or UTF-8 that is longer than
-    /// it need be (`%c0%af` was a slash to some).
+    /// A `%` without two hexadecimal digits (some servers know `%u002e`), bytes beyond ASCII that are not
+    /// encoded, or UTF-8 that is longer than it need be (`%c0%af` was a slash to some).
     Encoding,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn ambiguity(path: &str) -> Option<Ambiguity> {
     {
         return Some(Ambiguity::Separator);
     }
-    if !well_encoded(path) || has_overlong(&decoded) {
+    if !path.is_ascii() || !well_encoded(path) || has_overlong(&decoded) {
         return Some(Ambiguity::Encoding);
     }
     decoded
@@ -116,6 +116,7 @@ mod tests {
             ("/a//b", None),
             ("/a;v=1/b", None),
             ("/100%25", None),
+            ("/\u{e4}", Some(Encoding)),
             ("/100%", Some(Encoding)),
             ("/%u002e%u002e/a", Some(Encoding)),
             ("/a%2", Some(Encoding)),

@@ -15,6 +15,7 @@ use portcullis_core::{Protocol, Refusal, RefusalKind};
 /// | `bad_target` | 400 | not a path: `*`, an authority, `CONNECT`, a scheme beside http and https |
 /// | `ambiguous_path` | 400 | a path that a service could read as another one |
 /// | `bad_connection` | 400 | `Connection` names a field that is not for one hop |
+/// | `bad_framing` | 400 | `Transfer-Encoding` says anything but `chunked`, or `Content-Length` is not written as numbers are |
 /// | `no_route` | 404 | a path that no route has |
 /// | `method_not_allowed` | 405 | a method that no route of this path has; `Allow` says which have |
 /// | `bad_expectation` | 417 | `Expect` says anything but `100-continue` |
@@ -25,6 +26,7 @@ pub(crate) enum Refused {
     BadTarget,
     AmbiguousPath,
     BadConnection,
+    BadFraming,
     NoRoute,
     /// With the value of `Allow`.
     Method(HeaderValue),
@@ -38,6 +40,7 @@ struct Prepared {
     bad_target: Refusal,
     ambiguous_path: Refusal,
     bad_connection: Refusal,
+    bad_framing: Refusal,
     no_route: Refusal,
     method: Refusal,
     expectation: Refusal,
@@ -68,6 +71,11 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
             "bad_connection",
             "Connection names a field that is not for one hop.",
         ),
+        bad_framing: of(
+            BadRequest,
+            "bad_framing",
+            "Say chunked, or a plain Content-Length.",
+        ),
         no_route: of(NotFound, "no_route", "Nothing is served under this path."),
         method: of(
             MethodNotAllowed,
@@ -93,6 +101,7 @@ impl Refused {
             Self::BadTarget => &PREPARED.bad_target,
             Self::AmbiguousPath => &PREPARED.ambiguous_path,
             Self::BadConnection => &PREPARED.bad_connection,
+            Self::BadFraming => &PREPARED.bad_framing,
             Self::NoRoute => &PREPARED.no_route,
             Self::Method(_) => &PREPARED.method,
             Self::Expectation => &PREPARED.expectation,
@@ -135,6 +144,7 @@ mod tests {
             (Refused::BadTarget, 400),
             (Refused::AmbiguousPath, 400),
             (Refused::BadConnection, 400),
+            (Refused::BadFraming, 400),
             (Refused::NoRoute, 404),
             (Refused::Expectation, 417),
             (Refused::UnknownHost, 421),

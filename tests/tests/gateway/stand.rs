@@ -29,9 +29,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Received {
     pub(crate) method: Method,
     pub(crate) target: String,
+    /// Of the target, as HTTP/2 has it.
+    pub(crate) authority: Option<String>,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    pub(crate) trailers: Option<HeaderMap>,
 }
 
 /// An upstream of HTTP/1.1 and HTTP/2 that remembers what it received.
@@ -78,9 +81,12 @@ impl Upstream {
             let (memory, answer) = (Arc::clone(&memory), answer.clone());
             async move {
                 let (head, body) = request.into_parts();
-                let body = match body.collect().await {
-                    Ok(body) => body.to_bytes(),
-                    Err(_) => Bytes::new(),
+                let (body, trailers) = match body.collect().await {
+                    Ok(body) => {
+                        let trailers = body.trailers().cloned();
+                        (body.to_bytes(), trailers)
+                    }
+                    Err(_) => (Bytes::new(), None),
                 };
                 let received = Received {
                     method: head.method,
@@ -88,25 +94,39 @@ impl Upstream {
                         .uri
                         .path_and_query()
                         .map_or_else(String::new, ToString::to_string),
+                    authority: head.uri.authority().map(ToString::to_string),
                     version: head.version,
                     headers: head.headers,
                     body,
+                    trailers,
                 };
                 let response = answer(&received);
                 memory.lock().expect("no panic").push(received);
                 Ok::<_, Infallible>(response)
             }
         });
-        let app = Router::new().fallback_service(service);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let task = tokio::spawn(async move {
-            let _ = axum::serve(listener, app).await;
-        });
+        let (address, task) = serve(Router::new().fallback_service(service)).await;
         Self {
             address,
             seen,
             calls,
+            task,
+        }
+    }
+
+    /// Answers as `answer` says, with the request still coming. Remembers nothing.
+    pub(crate) async fn streaming(
+        answer: impl Fn(Request<Body>) -> Response<Body> + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let service = tower::service_fn(move |request| {
+            let response = answer(request);
+            async move { Ok::<_, Infallible>(response) }
+        });
+        let (address, task) = serve(Router::new().fallback_service(service)).await;
+        Self {
+            address,
+            seen: Arc::default(),
+            calls: Arc::default(),
             task,
         }
     }
@@ -125,6 +145,15 @@ impl Upstream {
         let seen = self.seen.lock().expect("no panic");
         seen.last().cloned().expect("a request came")
     }
+}
+
+async fn serve(app: Router) -> (SocketAddr, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let task = tokio::spawn(async move {
+        let _ = axum::serve(listener, app).await;
+    });
+    (address, task)
 }
 
 impl Drop for Upstream {
@@ -211,17 +240,23 @@ impl Stand {
 
     /// What the gateway answers to these bytes, until it closes the connection.
     pub(crate) async fn raw(&self, bytes: &str) -> String {
-        let mut stream = TcpStream::connect(self.gateway.address())
-            .await
-            .expect("a connection");
-        stream.write_all(bytes.as_bytes()).await.expect("written");
-        let mut answer = Vec::new();
-        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
-            .await
-            .expect("the connection is closed in time")
-            .expect("read");
-        String::from_utf8_lossy(&answer).into_owned()
+        raw(&self.gateway, bytes.as_bytes()).await
     }
+}
+
+/// What a gateway answers to these bytes, until it closes the connection.
+pub(crate) async fn raw(gateway: &Running, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(gateway.address())
+        .await
+        .expect("a connection");
+    // It may be closed before all is written.
+    let _ = stream.write_all(bytes).await;
+    let mut answer = Vec::new();
+    // What came before a reset was read.
+    let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the connection is closed in time");
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Starts a gateway with this configuration.

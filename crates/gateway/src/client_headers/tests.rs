@@ -62,7 +62,13 @@ fn no_spelling_of_a_claim_comes_in_a_trailer() {
         clean_trailers(&mut trailers);
         assert_eq!(trailers.len(), 1, "{name}");
     }
-    for name in ["host", "authorization", "content-length", "transfer-encoding", "cookie"] {
+    for name in [
+        "host",
+        "authorization",
+        "content-length",
+        "transfer-encoding",
+        "cookie",
+    ] {
         let mut trailers = headers(&[(name, "late"), ("x-checksum", "7")]);
         clean_trailers(&mut trailers);
         assert_eq!(trailers, headers(&[("x-checksum", "7")]), "{name}");
@@ -104,7 +110,14 @@ fn a_client_cannot_keep_what_it_declares_to_be_for_one_hop() {
 
 #[test]
 fn connection_must_not_name_what_the_gateway_decides_by() {
-    for name in ["host", "Authorization", "content-length", "COOKIE", "origin", "content-type"] {
+    for name in [
+        "host",
+        "Authorization",
+        "content-length",
+        "COOKIE",
+        "origin",
+        "content-type",
+    ] {
         let option = format!("close, {name}");
         let mut headers = headers(&[("connection", &option), (name, "1")]);
         assert_eq!(clean(&mut headers), Err(Refused::BadConnection), "{name}");
@@ -124,6 +137,34 @@ fn a_wish_to_upgrade_and_te_are_kept() {
 }
 
 #[test]
+fn framing_is_written_in_one_way() {
+    for (lines, right) in [
+        (&[("transfer-encoding", "chunked")][..], true),
+        (&[("transfer-encoding", "Chunked")], true),
+        (&[("transfer-encoding", "gzip, chunked")], false),
+        (&[("transfer-encoding", "identity")], false),
+        (
+            &[
+                ("transfer-encoding", "chunked"),
+                ("transfer-encoding", "chunked"),
+            ],
+            false,
+        ),
+        (&[("content-length", "0")], true),
+        (&[("content-length", "10")], true),
+        (&[("content-length", "010")], false),
+        (&[("content-length", "00")], false),
+    ] {
+        let expected = if right {
+            Ok(())
+        } else {
+            Err(Refused::BadFraming)
+        };
+        assert_eq!(clean(&mut headers(lines)), expected, "{lines:?}");
+    }
+}
+
+#[test]
 fn the_one_expectation_is_met_and_others_are_refused() {
     assert!(cleaned(&[("expect", "100-Continue")]).is_empty());
     for lines in [
@@ -133,7 +174,11 @@ fn the_one_expectation_is_met_and_others_are_refused() {
         &[("expect", "y 100-continue")],
         &[("expect", "100-continue"), ("expect", "100-continue")],
     ] {
-        assert_eq!(clean(&mut headers(lines)), Err(Refused::Expectation), "{lines:?}");
+        assert_eq!(
+            clean(&mut headers(lines)),
+            Err(Refused::Expectation),
+            "{lines:?}"
+        );
     }
 }
 
@@ -156,7 +201,11 @@ fn secrets_are_marked() {
         ("accept", false),
         ("x-token-kind", false),
     ] {
-        assert_eq!(cleaned(&[(name, "s3cret")])[name].is_sensitive(), secret, "{name}");
+        assert_eq!(
+            cleaned(&[(name, "s3cret")])[name].is_sensitive(),
+            secret,
+            "{name}"
+        );
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +12,8 @@ use portcullis_core::ConfigError;
 #[cfg(feature = "demo")]
 use crate::config::LogFormat;
 use crate::explain::{self, Asked, Outcome};
-use crate::{Config, ConfigFile, Gateway, StartError, diagnose, log, signals};
+use crate::signals::{Ends, Hangups};
+use crate::{Config, ConfigFile, Gateway, StartError, diagnose, log};
 
 /// A front door that checks access tokens and stays right while the identity provider is broken.
 #[derive(Debug, Parser)]
@@ -174,9 +174,9 @@ fn path(text: &str) -> Result<Uri, String> {
 
 async fn run(path: &Path) -> ExitCode {
     // From the beginning: nobody who asks for a reload too early means to end the process.
-    let mut hangups = match signals::Hangups::listen() {
-        Ok(hangups) => hangups,
-        Err(error) => return failed(&error),
+    let (mut hangups, mut ends) = match (Hangups::listen(), Ends::listen()) {
+        (Ok(hangups), Ok(ends)) => (hangups, ends),
+        (Err(error), _) | (_, Err(error)) => return failed(&error),
     };
     let file = match ConfigFile::load(path) {
         Ok(file) => file,
@@ -195,10 +195,9 @@ async fn run(path: &Path) -> ExitCode {
         "ready"
     );
     running.follow(file, LOOK_EVERY);
-    let mut end = pin!(signals::end());
     loop {
         tokio::select! {
-            ended = &mut end => match ended {
+            ended = ends.next() => match ended {
                 Ok(()) => break,
                 Err(error) => return failed(&error),
             },

@@ -2,26 +2,52 @@
 
 use std::io;
 
-/// Waits for Ctrl-C or SIGTERM.
-pub(crate) async fn end() -> io::Result<()> {
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Ctrl-C and SIGTERM. Listened to before anybody is told that the process is ready, for until then
+/// they end it as it stands.
+#[derive(Debug)]
+pub(crate) struct Ends {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    interrupt: Signal,
+    #[cfg(unix)]
+    terminate: Signal,
 }
 
 /// SIGHUP, which would end the process if nobody listened. Any number of them between two looks is one.
 #[derive(Debug)]
 pub(crate) struct Hangups {
     #[cfg(unix)]
-    signals: tokio::signal::unix::Signal,
+    signals: Signal,
+}
+
+// === impl Ends ===
+
+impl Ends {
+    /// Listens from now on.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            interrupt: signal(SignalKind::interrupt())?,
+            #[cfg(unix)]
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one.
+    pub(crate) async fn next(&mut self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    }
 }
 
 // === impl Hangups ===
@@ -31,7 +57,7 @@ impl Hangups {
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
-            signals: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+            signals: signal(SignalKind::hangup())?,
         })
     }
 

@@ -19,7 +19,8 @@ use self::control::Control;
 use self::echo::Echo;
 use self::script::Script;
 use crate::server::{Limits, Server, Settings};
-use crate::{Config, Gateway, Running, StartError, cli, signals};
+use crate::signals::Ends;
+use crate::{Config, Gateway, Running, StartError, cli};
 
 /// The ports of the demo, all on 127.0.0.1. A port of 0 is a free one.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -69,13 +70,17 @@ const LIMITS: Limits = Limits {
 
 /// Runs the demo until Ctrl-C or SIGTERM.
 pub(crate) async fn run(ports: Ports) -> ExitCode {
+    let mut ends = match Ends::listen() {
+        Ok(ends) => ends,
+        Err(error) => return cli::failed(&error),
+    };
     let demo = match Demo::start(ports).await {
         Ok(demo) => demo,
         Err(error) => return cli::failed(&error),
     };
     // A reader that went away does not end the demo.
     let _ = writeln!(io::stdout(), "{}", demo.script);
-    if let Err(error) = signals::end().await {
+    if let Err(error) = ends.next().await {
         return cli::failed(&error);
     }
     demo.end().await;

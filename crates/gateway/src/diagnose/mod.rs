@@ -63,6 +63,14 @@ struct Check {
 /// # Errors
 /// If what TLS needs cannot be read any more.
 pub(crate) async fn online(config: &Config, out: &mut dyn Write) -> Result<bool, ConfigError> {
+    within(WHOLE, config, out).await
+}
+
+async fn within(
+    whole: Duration,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<bool, ConfigError> {
     let mut upstreams = config.routes.iter().flat_map(|route| &route.upstreams);
     let https = upstreams.any(Upstream::is_https);
     let fetched = |issuer: &Issuer| !matches!(issuer.keys, Keys::File(_));
@@ -95,7 +103,7 @@ pub(crate) async fn online(config: &Config, out: &mut dyn Write) -> Result<bool,
         });
     }
     let (mut told, mut broken) = (0, 0);
-    let end = Instant::now() + WHOLE;
+    let end = Instant::now() + whole;
     while let Ok(Some(joined)) = timeout_at(end, running.join_next()).await {
         // One that panicked is told at the end, with what it had found out.
         if let Some(check) = joined.ok().and_then(|index| checks.get_mut(index)) {
@@ -111,7 +119,7 @@ pub(crate) async fn online(config: &Config, out: &mut dyn Write) -> Result<bool,
     running.shutdown().await;
     for check in checks.iter().skip(told) {
         if !check.done && !check.trail.is_broken() {
-            let what = format!("given up: all together may take {} s", WHOLE.as_secs());
+            let what = format!("given up: all together may take {whole:?}");
             let remedy = "lower server.connect_timeout, or look at the other places first";
             check.trail.spoil(Stage::Dns, Fault::new(what, remedy));
         }
@@ -182,5 +190,49 @@ impl Check {
         };
         let _ = write!(out, "{report}").and_then(|()| out.flush());
         report.is_fine()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everything_together_has_a_bound_and_what_was_not_reached_is_told() {
+        // The kernel takes the connections, and nobody ever reads from them.
+        let mut listeners = Vec::new();
+        let mut text = "[server]\nlisten = \"127.0.0.1:0\"\nconnect_timeout = \"1h\"\n".to_owned();
+        for index in 0..AT_ONCE + 2 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            listeners.push(listener);
+            text += &format!(
+                "[[route]]\npath = \"/{index}/\"\nupstream = [\"http://{address}\"]\nauth = \"none\"\n"
+            );
+        }
+        let config = Config::parse(&text).unwrap();
+        let mut out = Vec::new();
+        let whole = Duration::from_millis(500);
+        let fine = within(whole, &config, &mut out).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(!fine, "{out}");
+        let count = |text: &str| out.matches(text).count();
+        assert_eq!(count("BROKEN  HTTP "), AT_ONCE, "{out}");
+        assert_eq!(count("given up: all together may take 500ms"), 2, "{out}");
+        assert!(out.ends_with("BROKEN: 18 of 18\n"), "{out}");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_named_there_is_nothing_to_reach() {
+        let config = Config::parse(
+            "[forward_auth]\nlisten = \"127.0.0.1:0\"\npeers = [\"127.0.0.1\"]\n\
+             [[route]]\npath = \"/\"\nauth = \"none\"\n",
+        );
+        let mut out = Vec::new();
+        assert!(online(&config.unwrap(), &mut out).await.unwrap());
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out, "nothing to reach: neither issuers nor upstreams\n");
     }
 }

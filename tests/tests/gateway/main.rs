@@ -1,9 +1,11 @@
 //! The gateway over real sockets: a real issuer, real upstreams, real clients.
 
 mod auth;
+mod body_limits;
 mod cors;
 mod docs;
 mod ending;
+mod expect;
 mod forward_auth;
 mod forwarded;
 mod forwarding;
@@ -23,5 +25,8 @@ mod refusals;
 mod request_id;
 mod reload;
 mod stand;
+mod streams;
+mod timeouts;
 mod upgrade;
+mod websocket;
 mod wire;

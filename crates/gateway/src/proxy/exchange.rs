@@ -75,6 +75,13 @@ impl Exchange {
         }
     }
 
+    /// What follows an upgrade: the request and its answer are done, and bytes go both ways.
+    pub(super) fn after_upgrade(&self) -> Self {
+        let upgraded = Self::new(self.patience, self.idle, self.end);
+        upgraded.head_came();
+        upgraded
+    }
+
     /// Why it is over, if it is.
     pub(super) fn over(&self) -> Option<Cause> {
         Cause::of(self.over.load(Ordering::Acquire))

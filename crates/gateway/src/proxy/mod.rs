@@ -180,7 +180,7 @@ impl Shared {
             };
             let upstream = hyper::upgrade::on(&mut response);
             let end = self.clients.tunnels().clone();
-            tunnel::open(client, upstream, Arc::clone(&exchange), end);
+            tunnel::open(client, upstream, exchange.after_upgrade(), end);
         }
         hop::strip_response(response.headers_mut());
         if switched {

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -23,7 +22,7 @@ use crate::server::watch::Watched;
 pub(super) fn open(
     client: OnUpgrade,
     upstream: OnUpgrade,
-    exchange: Arc<Exchange>,
+    exchange: Exchange,
     end: CancellationToken,
 ) {
     tokio::spawn(async move {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::alarm::Alarm;
+use super::asked::Asked;
 use super::graceful::Graceful;
 use super::held::Held;
 use super::io::Io;
@@ -94,10 +95,11 @@ where
 {
     let open = pulse.open();
     let unanswered = pulse.unanswered();
+    let http2 = request.version() == Version::HTTP_2;
     // HTTP/1 counts while it parses, HTTP/2 only adds up the bytes.
-    let too_many = request.version() == Version::HTTP_2 && request.headers().len() > most_headers;
+    let too_many = http2 && request.headers().len() > most_headers;
     request.extensions_mut().insert(ConnectInfo(peer));
-    let request = request.map(|body| Held::request(body, &open));
+    let request = request.map(|body| Asked::body(body, http2, &open));
     async move {
         let response = if too_many {
             let mut response = Response::new(Body::empty());

@@ -1,12 +1,10 @@
-//! A body that keeps its request open.
+//! The body of an answer, which keeps its request open.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use pin_project::pin_project;
 
 use super::pulse::Open;
@@ -25,17 +23,6 @@ pub(super) struct Held<B> {
 impl<B> Held<B> {
     pub(super) fn new(body: B, open: Open) -> Self {
         Self { body, _open: open }
-    }
-}
-
-impl Held<Incoming> {
-    /// The body of a request; one that is empty holds nothing.
-    pub(super) fn request(body: Incoming, open: &Open) -> Body {
-        if http_body::Body::is_end_stream(&body) {
-            // No allocation: there is nothing in the box.
-            return Body::empty();
-        }
-        Body::new(Self::new(body, open.clone()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bytes of a connection, in the clear or by TLS.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
+use super::linger::linger;
 use super::pulse::Pulse;
 
 /// What the bytes go over.
@@ -18,6 +20,8 @@ use super::pulse::Pulse;
 pub(super) enum Transport {
     Clear(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// The connection was given away.
+    Gone,
 }
 
 /// A connection, which notes when bytes come and go.
@@ -29,7 +33,9 @@ pub(super) struct Io {
     /// What was read to tell the protocol.
     ahead: Bytes,
     pulse: Arc<Pulse>,
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
+    /// Whether everything there was to say is said.
+    shut_down: bool,
 }
 
 // === impl Io ===
@@ -45,7 +51,8 @@ impl Io {
             transport,
             ahead,
             pulse,
-            _place: place,
+            place: Some(place),
+            shut_down: false,
         }
     }
 }
@@ -103,11 +110,36 @@ impl AsyncWrite for Io {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().transport).poll_shutdown(cx)
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.transport).poll_shutdown(cx))?;
+        this.shut_down = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if self.shut_down
+            && self.pulse.is_abandoned()
+            && let Some(stream) = mem::replace(&mut self.transport, Transport::Gone).into_stream()
+            && let Some(place) = self.place.take()
+        {
+            linger(stream, place);
+        }
     }
 }
 
 // === impl Transport ===
+
+impl Transport {
+    fn into_stream(self) -> Option<TcpStream> {
+        match self {
+            Self::Clear(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.into_inner().0),
+            Self::Gone => None,
+        }
+    }
+}
 
 impl AsyncRead for Transport {
     fn poll_read(
@@ -118,6 +150,7 @@ impl AsyncRead for Transport {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }
@@ -131,6 +164,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -142,6 +176,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     }
 
@@ -149,6 +184,7 @@ impl AsyncWrite for Transport {
         match self {
             Self::Clear(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Gone => false,
         }
     }
 
@@ -156,6 +192,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 
@@ -163,6 +200,7 @@ impl AsyncWrite for Transport {
         match self.get_mut() {
             Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }

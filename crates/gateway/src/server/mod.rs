@@ -14,11 +14,13 @@
 
 mod accept;
 pub(crate) mod alarm;
+mod asked;
 mod connection;
 mod graceful;
 mod held;
 mod io;
 mod limits;
+mod linger;
 mod protocol;
 mod pulse;
 mod settings;

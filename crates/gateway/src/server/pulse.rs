@@ -25,6 +25,7 @@ pub(super) struct Pulse {
     reading: AtomicBool,
     since_ms: AtomicU64,
     left: AtomicUsize,
+    abandoned: AtomicBool,
 }
 
 /// What ends a connection that goes on as it is.
@@ -72,6 +73,7 @@ impl Pulse {
             reading: AtomicBool::new(true),
             since_ms: AtomicU64::new(0),
             left: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +125,11 @@ impl Pulse {
         self.left.load(Ordering::Relaxed) > MOST_LEFT
     }
 
+    /// Whether the client may be sending what nobody reads.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
     fn is_quiet(&self) -> bool {
         // What was noted before the last request ended is seen.
         self.open.load(Ordering::Acquire) == 0
@@ -136,6 +143,13 @@ impl Pulse {
 }
 
 // === impl Open ===
+
+impl Open {
+    /// Notes that nobody will read what is left of the request.
+    pub(super) fn abandon(&self) {
+        self.pulse.abandoned.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Clone for Open {
     fn clone(&self) -> Self {

@@ -24,8 +24,17 @@ fn every_configuration_in_the_docs_is_accepted() {
             .filter_map(|rest| rest.split("```").next())
             .collect();
         assert!(!blocks.is_empty(), "{file}");
+        // The files that they refer to.
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = rcgen::generate_simple_self_signed(["api.example.com".into()]).expect("a key");
+        let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
+            fs::write(folder.path().join(name), text).expect("written");
+        }
         for block in blocks {
-            let config = Config::parse(block).unwrap_or_else(|error| panic!("{file}\n{error}"));
+            let path = folder.path().join("gateway.toml");
+            fs::write(&path, block).expect("written");
+            let config = Config::load(&path).unwrap_or_else(|error| panic!("{file}\n{error}"));
             config
                 .check()
                 .unwrap_or_else(|error| panic!("{file}\n{error}"));
@@ -77,8 +86,14 @@ fn every_reason_of_its_own_has_a_remedy() {
     let text = read("docs/gateway.md");
     for reason in [
         "bad_host",
+        "bad_target",
+        "bad_connection",
+        "bad_framing",
+        "bad_expectation",
+        "unknown_host",
         "ambiguous_path",
         "no_route",
+        "method_not_allowed",
         "unclear_request",
         "untrusted_peer",
         "no_verdict",

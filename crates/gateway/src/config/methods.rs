@@ -28,6 +28,7 @@ pub(super) fn list(section: &mut Section, key: &'static str) -> Option<Vec<Metho
 fn one(text: &str) -> Result<Method, &'static str> {
     match Method::from_bytes(text.as_bytes()) {
         Ok(Method::CONNECT) => Err("asks for a tunnel, which a gateway does not dig"),
+        Ok(Method::TRACE) => Err("asks for an echo, of what only the upstream is to see"),
         Ok(method)
             if text
                 .bytes()
@@ -54,6 +55,7 @@ mod tests {
             ("", false),
             ("GET ", false),
             ("CONNECT", false),
+            ("TRACE", false),
         ] {
             assert_eq!(one(text).is_ok(), good, "{text}");
         }

@@ -304,4 +304,6 @@ impl fmt::Display for RouteAuth {
 }
 
 #[cfg(test)]
+mod section_tests;
+#[cfg(test)]
 mod tests;

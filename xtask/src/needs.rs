@@ -51,7 +51,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         name: "curl",
-        why: "the test that runs the lines which the demo prints",
+        why: "the tests that speak to the gateway with it, and run the lines which the demo prints",
         probe: &[&["curl", "--version"]],
         packages: &[
             (Manager::Apt, &["curl"]),
@@ -76,6 +76,23 @@ const NEEDS: &[Need] = &[
             (Manager::Brew, &["nginx"]),
         ],
         by_hand: "install nginx, with its module http_auth_request",
+    },
+    Need {
+        name: "redis-server",
+        why: "the tests that freeze, kill, flush and partition it",
+        probe: &[
+            &["redis-server", "--version"],
+            &["valkey-server", "--version"],
+        ],
+        packages: &[
+            (Manager::Apt, &["redis-server"]),
+            // Fedora has Valkey in its place.
+            (Manager::Dnf, &["valkey"]),
+            (Manager::Apk, &["redis"]),
+            (Manager::Pacman, &["valkey"]),
+            (Manager::Brew, &["redis"]),
+        ],
+        by_hand: "install redis-server 7 or newer, or valkey-server",
     },
 ];
 

@@ -12,6 +12,8 @@
 //! | `KeyMint`, `SigningKey`, `TokenBuilder`, `forge` | `mint` | aws-lc-rs: needs a C compiler |
 //! | `SigningKey::weak_rsa`: RSA keys too short to be accepted | `weak-rsa` | `mint`, rsa |
 //! | `FakeIssuer`: an issuer with an outage switch | `issuer` | `mint`, hyper |
+//! | `RedisServer`: a redis-server to freeze, kill, flush and replicate; on Unix | `redis` | tempfile, rustix, an installed redis-server |
+//! | `FaultProxy`: TCP that delays, drops, resets, refuses | `fault-proxy` | tokio |
 //!
 //! Functions of this crate panic where a test could not go on anyway; each says so.
 //!
@@ -72,3 +74,13 @@ pub use mint::{Algorithm, KeyMint, RsaSize, SigningKey, TokenBuilder, jwks};
 mod issuer;
 #[cfg(feature = "issuer")]
 pub use issuer::{Endpoint, FakeIssuer, FakeIssuerBuilder, IssuerBody, IssuerClient, Mode};
+
+#[cfg(all(unix, feature = "redis"))]
+mod redis;
+#[cfg(all(unix, feature = "redis"))]
+pub use redis::{RedisServer, RedisServerBuilder, Reply};
+
+#[cfg(feature = "fault-proxy")]
+mod fault_proxy;
+#[cfg(feature = "fault-proxy")]
+pub use fault_proxy::{Fault, FaultProxy};

@@ -151,7 +151,7 @@ impl Running {
     /// Every problem of the new configuration; the old one stays. A change that needs a restart is one.
     pub async fn reload(&self, config: Config) -> Result<(), ConfigError> {
         let live = Arc::clone(&self.live);
-        let replaced = spawn_blocking(move || live.replace(config)).await;
+        let replaced = spawn_blocking(move || live.replace(config, true)).await;
         replaced.unwrap_or_else(|error| {
             let message = format!("cannot be taken: {error}");
             Err(ConfigError::new("", message, "try again"))
@@ -178,6 +178,8 @@ impl Running {
     /// Accepts nothing more, lets requests in flight end within `shutdown_timeout`, and returns whether
     /// all of them did. Upgraded connections may take until then too; that they are ended does not count.
     pub async fn shut_down(self) -> bool {
+        // Whoever ends takes no new configuration.
+        drop(self.follower);
         let ended = async |server: Option<Server>| match server {
             Some(server) => server.shut_down().await,
             None => true,

@@ -80,42 +80,36 @@ impl Live {
     /// Replaces the configuration, or keeps it as it is. Blocks.
     ///
     /// # Errors
-    /// Every problem of the new one. It is noted, for the probes and in the log.
-    pub(crate) fn replace(&self, config: Config) -> Result<(), ConfigError> {
-        let result = {
-            let _alone = self.replacing.lock();
-            let before = self.load();
-            restart::needed(&before.config, &config)
-                .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels))
-                .map(|assembly| {
-                    let generation = assembly.generation;
-                    let limits = Limits::of(&assembly.config.server);
-                    self.settings.replace(limits, assembly.tls.clone());
-                    self.assembly.store(Arc::new(assembly));
-                    generation
-                })
-        };
-        match result {
-            Ok(generation) => {
-                *self.refused.lock() = None;
-                tracing::info!(target: "portcullis::reload", generation, "configuration replaced");
-                Ok(())
-            }
+    /// Every problem of the new one, which is [noted](Live::refuse).
+    pub(crate) fn replace(&self, config: Config, asked: bool) -> Result<(), ConfigError> {
+        let _alone = self.replacing.lock();
+        let before = self.load();
+        let assembled = restart::needed(&before.config, &config)
+            .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels));
+        let assembly = match assembled {
+            Ok(assembly) => assembly,
             Err(error) => {
-                self.refuse(&error);
-                Err(error)
+                self.refuse(&error, asked);
+                return Err(error);
             }
-        }
+        };
+        let generation = assembly.generation;
+        // Nothing can fail from here on.
+        let limits = Limits::of(&assembly.config.server);
+        self.settings.replace(limits, assembly.tls.clone());
+        self.assembly.store(Arc::new(assembly));
+        *self.refused.lock() = None;
+        tracing::info!(target: "portcullis::reload", generation, "configuration replaced");
+        Ok(())
     }
 
-    /// Notes that a new configuration was bad. It is logged unless it was already.
-    pub(crate) fn refuse(&self, error: &ConfigError) {
-        let mut refused = self.refused.lock();
-        if refused.as_ref() == Some(error) {
+    /// Notes for the probes that a new configuration was bad, and logs it: always if somebody `asked`
+    /// for it, else once.
+    pub(crate) fn refuse(&self, error: &ConfigError, asked: bool) {
+        let known = self.refused.lock().replace(error.clone());
+        if known.as_ref() == Some(error) && !asked {
             return;
         }
-        *refused = Some(error.clone());
-        drop(refused);
         let problems = error.problems().count();
         let generation = self.load().generation;
         tracing::error!(

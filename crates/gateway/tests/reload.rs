@@ -114,6 +114,9 @@ fn sighup_with_a_bad_file_lists_its_problems_and_changes_nothing() {
     running.gateway.read_to("the old one is kept");
     running.gateway.read_to("route[0].auht: is not known here");
     assert_eq!(running.get(), "one");
+    // Whoever asks again is answered again.
+    running.gateway.signal("HUP");
+    running.gateway.read_to("route[0].auht: is not known here");
     assert_eq!(running.gateway.end("TERM").code(), Some(0));
 }
 

@@ -95,7 +95,7 @@ fn every_key_of_every_section_is_read() {
     let cors = config.cors.as_ref().unwrap();
     assert_eq!(cors.methods, [Method::GET, Method::PUT]);
     assert_eq!(
-        (&*cors.headers[0].as_str(), &*cors.expose[0].as_str()),
+        (cors.headers[0].as_str(), cors.expose[0].as_str()),
         ("x-a", "x-b")
     );
     assert!(cors.credentials);

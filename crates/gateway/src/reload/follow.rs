@@ -94,14 +94,14 @@ impl Following {
             let file = match ConfigFile::load(path) {
                 Ok(file) => file,
                 Err(error) => {
-                    live.refuse(&error);
+                    live.refuse(&error, asked);
                     return Taken::Bad;
                 }
             };
             if !asked && !file.seen.agrees_with(&look) {
                 return Taken::Moving;
             }
-            match live.replace(file.config) {
+            match live.replace(file.config, asked) {
                 Ok(()) => Taken::Good(file.seen),
                 Err(_) => Taken::Bad,
             }
@@ -125,11 +125,12 @@ impl Following {
         let done = match tokio::time::timeout(PATIENCE, &mut work).await {
             Ok(done) => done,
             Err(_) => {
-                self.live.refuse(&ConfigError::new(
+                let error = ConfigError::new(
                     self.path.display().to_string(),
                     format!("could not be read within {} s", PATIENCE.as_secs()),
                     "look at the file system that it is on",
-                ));
+                );
+                self.live.refuse(&error, false);
                 // So that it is taken, and all is said to be well again, as soon as it can be read.
                 self.watch.distrust();
                 work.await

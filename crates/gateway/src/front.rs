@@ -170,11 +170,14 @@ impl Service<Request<Body>> for Front {
         Box::pin(async move {
             let response = response.await?;
             let id = response.headers().get(request_id::HEADER);
+            // Not inside of the macro: with its feature `log`, which any other crate may have switched on, the
+            // name means something else there.
+            let method = log::method(&method);
             // The pattern and never the path: paths and queries hold what people would not log. The
             // network of the client and never its address.
             tracing::info!(
                 target: "portcullis::access",
-                method = log::method(&method),
+                method,
                 route = context.route().unwrap_or("-"),
                 status = response.status().as_u16(),
                 verdict = context.verdict().unwrap_or("-"),

@@ -25,7 +25,7 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Takes the word of a trusted proxy, as far as it is one word and can be right.
-    pub(crate) fn as_told(self, headers: &HeaderMap) -> Self {
+    pub(crate) fn told_by(self, headers: &HeaderMap) -> Self {
         let proto = match only(headers, &PROTO).map(HeaderValue::as_bytes) {
             Some(word) if word.eq_ignore_ascii_case(b"https") => "https",
             Some(word) if word.eq_ignore_ascii_case(b"http") => "http",
@@ -161,14 +161,14 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(name, line.parse().unwrap());
-            let told = asked("seen").as_told(&headers);
+            let told = asked("seen").told_by(&headers);
             assert_eq!(
                 (told.proto, told.host),
                 (proto, Some(host.parse().unwrap())),
                 "{line}"
             );
             headers.append(name, line.parse().unwrap());
-            assert_eq!(asked("seen").as_told(&headers), asked("seen"), "twice");
+            assert_eq!(asked("seen").told_by(&headers), asked("seen"), "twice");
         }
     }
 }

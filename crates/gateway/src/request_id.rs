@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn fresh_ids_are_safe_and_differ() {
         let request = Request::new(());
-        let mut make = || Fresh.make_request_id(&request).unwrap().into_header_value();
+        let make = || Fresh.make_request_id(&request).unwrap().into_header_value();
         let (one, two) = (make(), make());
         assert_ne!(one, two);
         for id in [one, two] {

@@ -79,10 +79,10 @@ impl<T> Routes<T> {
             return Err(Refused::BadTarget);
         }
         let found = self.position(path);
-        if !path::is_plain(path) {
-            if path::ambiguity(path).is_some() || self.position(&path::lenient(path)) != found {
-                return Err(Refused::AmbiguousPath);
-            }
+        if !path::is_plain(path)
+            && (path::ambiguity(path).is_some() || self.position(&path::lenient(path)) != found)
+        {
+            return Err(Refused::AmbiguousPath);
         }
         let place = found.and_then(|index| self.places.get(index));
         let place = place.ok_or(Refused::NoRoute)?;

@@ -50,7 +50,7 @@ impl Rules {
         let headers = request.headers_mut();
         let way = self.peers.client(peer, headers);
         if self.peers.has(peer) {
-            asked = asked.as_told(headers);
+            asked = asked.told_by(headers);
         }
         client_headers::clean(headers)?;
         forwarded::tell(headers, &way, &asked);

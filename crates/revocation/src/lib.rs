@@ -1,21 +1,31 @@
 //! Revocation.
+mod builder;
+mod follower;
+mod health;
 mod horizon;
 mod id;
 mod kind;
 pub mod log;
 mod record;
+mod revocation;
+mod revoker;
 mod secrets;
 mod set;
+mod task;
 mod time;
 mod token;
 mod view;
 
+pub use self::builder::RevocationBuilder;
+pub use self::health::{Health, Trouble};
 pub use self::horizon::Horizon;
 pub use self::id::Id;
 pub use self::kind::Kind;
 pub use self::log::{LogError, MemoryLog, RevocationLog};
 pub use self::record::{BadEntry, Record, State};
+pub use self::revocation::Revocation;
+pub use self::revoker::{Ack, Confirmation, Order, RevokeError, Revoker, Target};
 pub use self::secrets::{Fingerprint, Secrets};
 pub use self::time::{Moment, ServerTime, Stamp};
-pub use self::token::{TokenFacts, TokenIds, Unfit};
+pub use self::token::{TokenFacts, TokenIds, Unfit, opaque_hash, signing_input_hash};
 pub use self::view::{Check, View};

@@ -7,7 +7,7 @@ use crate::time::ServerTime;
 use crate::{Id, Record};
 
 /// Everything that is revoked: bounded, never evicting, forgotten by whole minutes of expiry.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RecordSet {
     records: BTreeMap<Id, Kept>,
     /// The ids whose record may go, by the minute. An id whose expiry moved stands in several.

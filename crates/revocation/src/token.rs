@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use portcullis_core::UnixTime;
+use sha2::{Digest, Sha256};
 
 use crate::secrets::Domain;
 use crate::time::millis;
@@ -185,6 +186,20 @@ impl TokenIds {
     }
 }
 
+/// SHA-256 of what is signed in a JWT: everything before its last dot. None if it has not three parts.
+#[must_use]
+pub fn signing_input_hash(token: &str) -> Option<[u8; 32]> {
+    let (input, _) = token.rsplit_once('.')?;
+    let (_, payload) = input.split_once('.')?;
+    (!payload.contains('.')).then(|| Sha256::digest(input).into())
+}
+
+/// SHA-256 of a token that is not a JWT.
+#[must_use]
+pub fn opaque_hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
 fn unfit(facts: &TokenFacts<'_>, horizon: Horizon) -> Option<Unfit> {
     let Some(expires) = facts.expires_at else {
         return Some(Unfit::NeverExpires);
@@ -256,6 +271,16 @@ mod tests {
 
     fn at(seconds: u64) -> Option<UnixTime> {
         Some(UnixTime::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_jwt_is_named_by_what_is_signed_whatever_the_signature() {
+        let hash = signing_input_hash("head.body.one");
+        assert_eq!(hash, signing_input_hash("head.body.another"));
+        assert_eq!(hash, Some(opaque_hash("head.body")));
+        for text in ["", "a", "a.b", "a.b.c.d", "a.b.c.d.e"] {
+            assert_eq!(signing_input_hash(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::Fingerprint;
 use crate::time::ServerTime;
 
 /// Under which secrets every change of a log was written, and since when.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Coverage {
     known: Vec<Covered>,
 }

@@ -29,12 +29,15 @@ pub struct MemoryLog<C: Clock = SystemClock> {
     hints: HintSender,
 }
 
-struct Inner {
+#[derive(Clone, Debug)]
+pub(crate) struct Inner {
     epoch: Option<Epoch>,
     horizon: Option<Horizon>,
-    set: RecordSet,
+    pub(crate) set: RecordSet,
     tail: VecDeque<(Change, ServerTime)>,
     head: Anchor,
+    /// The last mark given.
+    pub(crate) mark: u128,
     stamp: Stamp,
     coverage: Coverage,
     ops: HashMap<OpId, Vec<(Id, Record)>>,
@@ -65,17 +68,7 @@ impl<C: Clock> MemoryLog<C> {
     pub fn with_clock(clock: C, capacity: usize) -> Self {
         Self {
             clock,
-            state: Mutex::new(Inner {
-                epoch: None,
-                horizon: None,
-                set: RecordSet::new(capacity),
-                tail: VecDeque::new(),
-                head: Anchor::default(),
-                stamp: Stamp::default(),
-                coverage: Coverage::default(),
-                ops: HashMap::new(),
-                op_ages: VecDeque::new(),
-            }),
+            state: Mutex::new(Inner::new(capacity)),
             hints: hints().0,
         }
     }
@@ -130,6 +123,21 @@ impl<C: Clock> fmt::Debug for MemoryLog<C> {
 // === impl Inner ===
 
 impl Inner {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            epoch: None,
+            horizon: None,
+            set: RecordSet::new(capacity),
+            tail: VecDeque::new(),
+            head: Anchor::default(),
+            mark: 0,
+            stamp: Stamp::default(),
+            coverage: Coverage::default(),
+            ops: HashMap::new(),
+            op_ages: VecDeque::new(),
+        }
+    }
+
     fn begin(&mut self, epoch: Epoch, horizon: Horizon, floor: Stamp) -> (Epoch, Horizon) {
         self.stamp = self.stamp.max(floor);
         (
@@ -138,7 +146,7 @@ impl Inner {
         )
     }
 
-    fn poll(&mut self, poll: &Poll, now: ServerTime) -> Page {
+    pub(crate) fn poll(&mut self, poll: &Poll, now: ServerTime) -> Page {
         let (epoch, horizon) = self.begin(poll.epoch, poll.horizon, poll.floor);
         self.coverage.told(&poll.claims, now);
         self.forget(now, horizon);
@@ -156,7 +164,11 @@ impl Inner {
         page
     }
 
-    fn snapshot(&self, cursor: Option<&Cursor>, limit: usize) -> Result<SnapshotPage, LogError> {
+    pub(crate) fn snapshot(
+        &self,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<SnapshotPage, LogError> {
         let after = match cursor {
             None => None,
             Some(cursor) => Some(Id::from_hex(&cursor.0).ok_or(LogError::Malformed("cursor"))?),
@@ -165,7 +177,7 @@ impl Inner {
             return Err(LogError::Refused(Refused::Other("it has no epoch".into())));
         };
         let entries = self.set.page(after, limit.max(1));
-        let mut page = SnapshotPage::new(epoch);
+        let mut page = SnapshotPage::new(epoch, self.head);
         page.next = entries
             .last()
             .filter(|_| entries.len() >= limit.max(1))
@@ -174,7 +186,11 @@ impl Inner {
         Ok(page)
     }
 
-    fn append(&mut self, append: &Append, now: ServerTime) -> Result<Appended, LogError> {
+    pub(crate) fn append(
+        &mut self,
+        append: &Append,
+        now: ServerTime,
+    ) -> Result<Appended, LogError> {
         let (_, horizon) = self.begin(append.epoch, append.horizon, append.floor);
         self.forget(now, horizon);
         if let Some(records) = self.ops.get(&append.op) {
@@ -204,7 +220,11 @@ impl Inner {
         Ok(Appended::new(records, 0, 0))
     }
 
-    fn reassert(&mut self, records: &[(Id, Record)], now: ServerTime) -> Result<(), LogError> {
+    pub(crate) fn reassert(
+        &mut self,
+        records: &[(Id, Record)],
+        now: ServerTime,
+    ) -> Result<(), LogError> {
         for (id, record) in records {
             match self.set.join(*id, *record) {
                 Joined::Changed(joined) => self.log(*id, joined, now),
@@ -220,10 +240,10 @@ impl Inner {
     }
 
     fn log(&mut self, id: Id, record: Record, now: ServerTime) {
+        self.mark = self.mark.wrapping_add(1);
         self.head = Anchor {
             seq: self.head.seq + 1,
-            // Nothing can fail over: the number says it all.
-            mark: Mark(u128::from(self.head.seq) + 1),
+            mark: Mark(self.mark),
         };
         let change = Change {
             at: self.head,

@@ -19,7 +19,7 @@ pub use self::quorum::{Lag, Quorum};
 pub(crate) mod coverage;
 mod error;
 mod hints;
-mod memory;
+pub(crate) mod memory;
 mod quorum;
 
 /// What a call of a log returns.
@@ -178,6 +178,9 @@ pub struct Change {
 pub struct SnapshotPage {
     /// The life of the log.
     pub epoch: Epoch,
+    /// The newest change when this part was read: whoever finds it in the tail later knows that nothing of
+    /// this part was lost meanwhile.
+    pub head: Anchor,
     /// The records.
     pub entries: Vec<Result<(Id, Record), BadEntry>>,
     /// Where the next part begins; none after the last.
@@ -273,9 +276,10 @@ impl Page {
 impl SnapshotPage {
     /// The last part of a set, with nothing in it.
     #[must_use]
-    pub const fn new(epoch: Epoch) -> Self {
+    pub const fn new(epoch: Epoch, head: Anchor) -> Self {
         Self {
             epoch,
+            head,
             entries: Vec::new(),
             next: None,
         }

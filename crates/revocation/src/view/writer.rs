@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::board::{FULL, NEVER, Side};
+use super::board::{FULL, Side};
 use super::table::{Table, Wrote};
 use super::{Moment, Shared};
 use crate::set::{Joined, RecordSet};
@@ -79,13 +79,6 @@ impl Writer {
         if let Some(at) = self.shared.since_base(sent.at) {
             let wall = millis(sent.wall.since_epoch());
             self.shared.board.publish(at, wall);
-        }
-    }
-
-    /// Says that nothing is known for sure any more.
-    pub(crate) fn retract(&self) {
-        if !self.full {
-            self.shared.board.publish(NEVER, 0);
         }
     }
 

@@ -234,3 +234,29 @@ impl Shared {
         find(&self.routes, request.method(), request.uri().path())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_that_are_set_are_marked_and_ids_of_others_taken_away() {
+        let response = Response::builder()
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .header("x-request-id", "theirs")
+            .header("access-control-allow-origin", "*");
+        let settled = settle(response.body(Body::empty()).unwrap());
+        let headers = settled.headers();
+        let cookies: Vec<_> = headers.get_all("set-cookie").iter().collect();
+        assert!(cookies.len() == 2 && cookies.iter().all(|cookie| cookie.is_sensitive()));
+        assert!(!headers.contains_key("x-request-id"));
+        assert_eq!(headers["access-control-allow-origin"], "*");
+        let settled = settle_with_cors(settled);
+        assert!(
+            !settled
+                .headers()
+                .contains_key("access-control-allow-origin")
+        );
+    }
+}

@@ -111,3 +111,53 @@ pub(crate) fn refuse<B>(
     }
     std::future::ready(Ok(refused.response(Protocol::of(request.headers()))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes through: the request with its context.
+    async fn screened(peer: [u8; 4], lines: &[(&'static str, &'static str)]) -> Response<Body> {
+        let rules = Rules {
+            peers: Peers::new(&["10.0.0.0/8".parse().unwrap()]).unwrap(),
+            proto: "https",
+        };
+        let mut screen = Screen::new(
+            Arc::new(rules),
+            tower::service_fn(|request: Request<Body>| {
+                let mut response = Response::new(Body::empty());
+                let (head, _) = request.into_parts();
+                *response.headers_mut() = head.headers;
+                *response.extensions_mut() = head.extensions;
+                std::future::ready(Ok(response))
+            }),
+        );
+        let mut request = Request::get("/").header("host", "a");
+        for (name, value) in lines {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        let extensions = request.extensions_mut();
+        extensions.insert(ConnectInfo(SocketAddr::from((peer, 4711))));
+        RequestContext::ensure(extensions, std::time::Instant::now);
+        screen.call(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn layers_behind_it_find_the_client_in_the_context() {
+        for (peer, client) in [([10, 0, 0, 1], "192.0.2.7"), ([192, 0, 2, 1], "192.0.2.1")] {
+            let seen = screened(peer, &[("x-forwarded-for", "6.6.6.6, 192.0.2.7")]).await;
+            let context = RequestContext::find(seen.extensions()).unwrap();
+            let address = context.client().unwrap().ip().to_string();
+            assert_eq!(address, client);
+            assert_eq!(seen.headers()["x-forwarded-proto"], "https");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_it_refuses_goes_no_further() {
+        let refused = screened([192, 0, 2, 1], &[("host", "b")]).await;
+        assert_eq!(refused.status(), 400);
+        assert!(!refused.headers().contains_key("host"));
+    }
+}

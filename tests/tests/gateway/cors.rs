@@ -38,12 +38,12 @@ async fn preflight(stand: &Stand, target: &str, origin: &str) -> Answer {
     let request = request(stand, Method::OPTIONS, target, origin)
         .header("access-control-request-method", "PUT")
         .header("access-control-request-headers", "authorization,x-question");
-    send(request.body(Full::<Bytes>::default()).unwrap()).await
+    send(request.body(Full::<Bytes>::default()).expect("a request")).await
 }
 
 async fn get(stand: &Stand, target: &str, origin: &str) -> Answer {
     let request = request(stand, Method::GET, target, origin);
-    send(request.body(Full::<Bytes>::default()).unwrap()).await
+    send(request.body(Full::<Bytes>::default()).expect("a request")).await
 }
 
 #[tokio::test]
@@ -98,14 +98,14 @@ async fn a_script_can_read_why_it_was_refused() {
         }
     }
     let put = request(&stand, Method::PUT, "/read/x", APP);
-    let answer = send(put.body(Full::<Bytes>::default()).unwrap()).await;
+    let answer = send(put.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("access-control-allow-origin"), APP);
     // Scopes that are missing, and an issuer that is down.
     let token = stand.issuer.token().scope("other").issue();
     let forbidden = request(&stand, Method::GET, "/api/x", APP)
         .header("authorization", format!("Bearer {token}"));
-    let forbidden = send(forbidden.body(Full::<Bytes>::default()).unwrap()).await;
+    let forbidden = send(forbidden.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(forbidden.status, 403);
     assert_eq!(forbidden.header("access-control-allow-origin"), APP);
 }
@@ -118,7 +118,7 @@ async fn an_outage_is_readable_too() {
     let token = stand.token();
     let request = request(&stand, Method::GET, "/api/x", APP)
         .header("authorization", format!("Bearer {token}"));
-    let answer = send(request.body(Full::<Bytes>::default()).unwrap()).await;
+    let answer = send(request.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(answer.status, 503);
     assert_ne!(answer.header("retry-after"), "");
     assert_eq!(answer.header("access-control-allow-origin"), APP);
@@ -172,13 +172,13 @@ async fn what_an_upstream_says_of_cors_is_replaced() {
 async fn options_that_is_no_preflight_goes_its_way() {
     let stand = Stand::with(CORS).await;
     let plain = request(&stand, Method::OPTIONS, "/open/x", APP);
-    let answer = send(plain.body(Full::<Bytes>::default()).unwrap()).await;
+    let answer = send(plain.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("access-control-allow-origin"), APP);
     assert_eq!(stand.upstream.last().method, Method::OPTIONS);
     // And a guard sees what it is.
     let plain = request(&stand, Method::OPTIONS, "/read/x", APP);
-    let answer = send(plain.body(Full::<Bytes>::default()).unwrap()).await;
+    let answer = send(plain.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(answer.status, 405);
     assert_eq!(stand.upstream.calls(), 1);
 }

@@ -21,7 +21,7 @@ async fn told(gateway: &Running, upstream: &Upstream, lines: &[(&str, &str)]) ->
     for (name, value) in lines {
         request = request.header(*name, *value);
     }
-    let answer = send(request.body(Full::<Bytes>::default()).unwrap()).await;
+    let answer = send(request.body(Full::<Bytes>::default()).expect("a request")).await;
     assert_eq!(answer.status, 200);
     upstream.last().headers
 }

@@ -20,7 +20,7 @@ fn request(gateway: &Running, host: &str) -> Request<Full<Bytes>> {
     Request::get(format!("http://{}/x", gateway.address()))
         .header("host", host)
         .body(Full::default())
-        .unwrap()
+        .expect("a request")
 }
 
 #[tokio::test]
@@ -62,11 +62,11 @@ async fn http2_names_its_host_by_authority() {
     let upstream = Upstream::start().await;
     let other = serving(r#"hosts = ["api.example.com"]"#, &upstream, "").await;
     let request = Request::get(format!("http://{}/x", other.address())).body(Full::default());
-    let answer = send_http2(request.unwrap()).await;
+    let answer = send_http2(request.expect("a request")).await;
     assert_eq!(answer.reason(), "unknown_host");
     let own = serving(r#"hosts = ["127.0.0.1"]"#, &upstream, "").await;
     let request = Request::get(format!("http://{}/x", own.address())).body(Full::default());
-    assert_eq!(send_http2(request.unwrap()).await.status, 200);
+    assert_eq!(send_http2(request.expect("a request")).await.status, 200);
     let headers = upstream.last().headers;
     assert_eq!(headers["host"], own.address().to_string().as_str());
     assert_eq!(headers["x-forwarded-host"], headers["host"]);

@@ -127,3 +127,27 @@ async fn address_of_the_client_is_what_the_gateway_saw() {
     assert!(!headers.contains_key("x-real-ip") && !headers.contains_key("x_forwarded_for"));
     assert_eq!(headers["host"], host.as_str());
 }
+
+#[tokio::test]
+async fn a_route_that_drops_the_token_drops_nothing_else() {
+    let stand = Stand::with(
+        "[[route]]\npath = \"/dropped/\"\nupstream = [\"UPSTREAM\"]\nscopes = [\"api:read\"]\ntoken = \"drop\"",
+    )
+    .await;
+    for (target, dropped) in [("/api/x", false), ("/dropped/x", true)] {
+        let request = Request::get(stand.url(target))
+            .header("authorization", format!("Bearer {}", stand.token()))
+            .header("cookie", "session=1")
+            .header("x-api-key", "key")
+            .body(Full::<Bytes>::default())
+            .unwrap();
+        assert_eq!(send(request).await.status, 200);
+        let headers = stand.upstream.last().headers;
+        assert_eq!(headers.contains_key("authorization"), !dropped, "{target}");
+        assert_eq!(headers["x-auth-subject"], "alice");
+        assert_eq!(
+            (&headers["cookie"], &headers["x-api-key"]),
+            (&"session=1".parse().unwrap(), &"key".parse().unwrap())
+        );
+    }
+}

@@ -35,7 +35,7 @@ async fn ask(stand: &Stand, method: &str, target: &str) -> Answer {
         .method(method)
         .uri(stand.url(target))
         .body(Full::<Bytes>::default())
-        .unwrap();
+        .expect("a request");
     send(request).await
 }
 
@@ -52,7 +52,7 @@ async fn a_route_takes_the_methods_it_lists() {
     let request = Request::delete(stand.url("/items/1"))
         .header("authorization", format!("Bearer {token}"))
         .body(Full::<Bytes>::default())
-        .unwrap();
+        .expect("a request");
     assert_eq!(send(request).await.status, 200);
     assert_eq!(writers.last().method, Method::DELETE);
 }
@@ -95,7 +95,7 @@ async fn a_shorter_route_does_not_take_what_a_longer_one_refuses() {
     let request = Request::post(stand.url("/items/secret/1"))
         .header("authorization", format!("Bearer {token}"))
         .body(Full::<Bytes>::default())
-        .unwrap();
+        .expect("a request");
     let answer = send(request).await;
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("allow"), "GET, HEAD");

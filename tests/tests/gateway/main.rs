@@ -3,6 +3,8 @@
 mod auth;
 mod body_limits;
 mod cors;
+#[cfg(unix)]
+mod crowd;
 mod docs;
 mod ending;
 mod expect;

@@ -39,11 +39,13 @@ pub use body::ResponseBody;
 pub use client_ip::{
     AddressFallback, AddressSource, ClientAddress, ClientIp, ClientKey, ProxyHeader,
 };
-pub use clock::{Clock, SystemClock, UnixTime};
+pub use clock::{Clock, CoarseClock, SystemClock, UnixTime};
 pub use config_error::{ConfigError, ConfigProblem, Problems};
 pub use context::{RequestContext, RequestExt};
 pub use head::Head;
-pub use identity::{ClaimsError, Identity, IdentityParts, OutageCause, Provenance};
+pub use identity::{
+    ClaimsError, Identity, IdentityParts, MemoKey, OutageCause, Provenance, TokenHash,
+};
 pub use observer::{KeysEvent, KeysOutcome, Observer, VerdictEvent, VerdictOutcome};
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};

@@ -8,6 +8,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{Scopes, UnixTime};
 
+mod memo;
+mod parts;
+
+pub use memo::MemoKey;
+pub use parts::{IdentityParts, TokenHash};
+
+use memo::Memos;
+
 /// A caller whose token was verified.
 ///
 /// Cheap to clone: one `Arc` and the [`Provenance`]. `Debug` shows neither the subject nor any claim.
@@ -36,41 +44,8 @@ pub struct Identity {
 struct Shared {
     parts: IdentityParts,
     /// The first type asked for, parsed once; a service asks for one type as a rule.
-    memo: OnceLock<Arc<dyn Any + Send + Sync>>,
-}
-
-/// What a verifier knows of a caller: the registered claims, and the whole payload.
-///
-/// Made by [`IdentityParts::new`], so that a field can be added without breaking verifiers of others.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct IdentityParts {
-    /// The issuer, byte for byte as configured (`iss`).
-    pub issuer: Arc<str>,
-    /// The subject (`sub`).
-    pub subject: Option<Box<str>>,
-    /// The session at the issuer (`sid`).
-    pub session: Option<Box<str>>,
-    /// The client that the token was issued to (`client_id`, `azp`, `appid` or `cid`).
-    pub client: Option<Box<str>>,
-    /// The granted scopes.
-    pub scopes: Scopes,
-    /// The roles found at the configured paths.
-    pub roles: Vec<Box<str>>,
-    /// The identifier of the token (`jti`).
-    pub token_id: Option<Box<str>>,
-    /// When the token ceases to be valid (`exp`), leeway not included.
-    pub expires_at: Option<UnixTime>,
-    /// When the token was issued (`iat`).
-    pub issued_at: Option<UnixTime>,
-    /// When the user last authenticated actively (`auth_time`).
-    pub auth_time: Option<UnixTime>,
-    /// The authentication context class (`acr`).
-    pub acr: Option<Box<str>>,
-    /// The authentication methods (`amr`, RFC 8176).
-    pub amr: Vec<Box<str>>,
-    /// The claims as JSON text, for [`Identity::claims`].
-    pub payload: Box<[u8]>,
+    claims: OnceLock<Arc<dyn Any + Send + Sync>>,
+    memos: Memos,
 }
 
 /// How an [`Identity`] came to be known.
@@ -122,7 +97,8 @@ impl Identity {
         Self {
             shared: Arc::new(Shared {
                 parts,
-                memo: OnceLock::new(),
+                claims: OnceLock::new(),
+                memos: Memos::default(),
             }),
             provenance,
         }
@@ -200,6 +176,12 @@ impl Identity {
         self.shared.parts.roles.iter().map(|role| &**role)
     }
 
+    /// The tenant, where the verifier was told where to find it.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.shared.parts.tenant.as_deref()
+    }
+
     /// When the token ceases to be valid, leeway not included.
     #[must_use]
     pub fn expires_at(&self) -> Option<UnixTime> {
@@ -219,9 +201,9 @@ impl Identity {
     {
         if let Some(Ok(known)) = self
             .shared
-            .memo
+            .claims
             .get()
-            .map(|memo| Arc::clone(memo).downcast())
+            .map(|claims| Arc::clone(claims).downcast())
         {
             return Ok(known);
         }
@@ -230,9 +212,48 @@ impl Identity {
             .map_err(|error| ClaimsError::new::<T>(&error))?;
         let _ = self
             .shared
-            .memo
+            .claims
             .set(Arc::clone(&parsed) as Arc<dyn Any + Send + Sync>);
         Ok(parsed)
+    }
+
+    /// Looks at what is kept under `key`, made of the parts if it is not there yet.
+    ///
+    /// It is made once per cached verdict and shared by every request that carries the same token: a place
+    /// for what costs something to work out (keyed digests of its ids, say). For a few keys only: beyond
+    /// [`MemoKey::MOST`] it is made at each call. Where two requests are the first at once, both make it and
+    /// one is kept: so it must follow from the parts alone.
+    #[inline]
+    pub fn memo<T, R>(
+        &self,
+        key: &MemoKey<T>,
+        make: impl FnOnce(&IdentityParts) -> T,
+        look: impl FnOnce(&T) -> R,
+    ) -> R
+    where
+        T: Any + Send + Sync,
+    {
+        match self.shared.memos.find(key) {
+            Some(known) => look(known),
+            None => self.made(key, make, look),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn made<T, R>(
+        &self,
+        key: &MemoKey<T>,
+        make: impl FnOnce(&IdentityParts) -> T,
+        look: impl FnOnce(&T) -> R,
+    ) -> R
+    where
+        T: Any + Send + Sync,
+    {
+        let value = make(&self.shared.parts);
+        let found = look(&value);
+        self.shared.memos.keep(key, value);
+        found
     }
 }
 
@@ -241,61 +262,6 @@ impl fmt::Debug for Identity {
         f.debug_struct("Identity")
             .field("issuer", &self.issuer())
             .field("provenance", &self.provenance)
-            .finish_non_exhaustive()
-    }
-}
-
-// === impl IdentityParts ===
-
-impl IdentityParts {
-    /// Parts that state only the issuer.
-    #[must_use]
-    pub fn new(issuer: impl Into<Arc<str>>) -> Self {
-        Self {
-            issuer: issuer.into(),
-            subject: None,
-            session: None,
-            client: None,
-            scopes: Scopes::default(),
-            roles: Vec::new(),
-            token_id: None,
-            expires_at: None,
-            issued_at: None,
-            auth_time: None,
-            acr: None,
-            amr: Vec::new(),
-            payload: Box::from(*b"{}"),
-        }
-    }
-
-    /// Bytes on the heap, roughly: what a cache should charge for keeping it.
-    #[must_use]
-    pub fn heap_bytes(&self) -> usize {
-        let text = |field: &Option<Box<str>>| field.as_ref().map_or(0, |text| text.len());
-        let list =
-            |fields: &Vec<Box<str>>| fields.iter().map(|text| text.len() + 16).sum::<usize>();
-        size_of::<Self>()
-            + self.payload.len()
-            + self.scopes.as_str().len()
-            + [
-                &self.subject,
-                &self.session,
-                &self.client,
-                &self.token_id,
-                &self.acr,
-            ]
-            .into_iter()
-            .map(text)
-            .sum::<usize>()
-            + list(&self.roles)
-            + list(&self.amr)
-    }
-}
-
-impl fmt::Debug for IdentityParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdentityParts")
-            .field("issuer", &self.issuer)
             .finish_non_exhaustive()
     }
 }

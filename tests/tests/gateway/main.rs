@@ -5,6 +5,7 @@ mod body_limits;
 mod cors;
 #[cfg(unix)]
 mod crowd;
+mod curl;
 mod docs;
 mod ending;
 mod expect;

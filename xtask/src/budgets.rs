@@ -51,6 +51,11 @@ const BUDGETS: &[Budget] = &[
         never: RUSTLS_ONLY,
     },
     Budget {
+        package: "portcullis-revocation",
+        most: 57,
+        never: LAYER,
+    },
+    Budget {
         package: "portcullis-single-flight",
         most: 4,
         never: LAYER,
@@ -177,6 +182,7 @@ mod tests {
         for layer in [
             "portcullis-auth",
             "portcullis-core",
+            "portcullis-revocation",
             "portcullis-single-flight",
         ] {
             let budget = BUDGETS

@@ -1,1 +1,11 @@
 //! Redis.
+#![cfg_attr(
+    not(feature = "revocation"),
+    allow(dead_code, reason = "without a port nobody calls the link")
+)]
+
+mod config;
+mod link;
+
+pub use self::config::RedisConfig;
+pub use self::link::{Cause, Link, LinkError, LinkHealth, ServerError};

@@ -97,7 +97,12 @@ fn every_reason_of_its_own_has_a_remedy() {
         "unclear_request",
         "untrusted_peer",
         "no_verdict",
+        "request_broken",
+        "expired",
+        "request_timeout",
+        "body_too_large",
         "upstream_unreachable",
+        "upstream_failed",
         "upstream_timeout",
     ] {
         assert!(text.contains(&format!("\n| `{reason}` |")), "{reason}");

@@ -9,13 +9,16 @@ mod curl;
 mod docs;
 mod ending;
 mod expect;
+mod expiry;
 mod forward_auth;
 mod forwarded;
 mod forwarding;
+mod grpc_calls;
 mod hostile;
 mod hosts;
 mod identity;
 mod issuers;
+mod limits;
 #[cfg(unix)]
 mod nginx_asks;
 #[cfg(unix)]
@@ -30,6 +33,7 @@ mod reload;
 mod stand;
 mod streams;
 mod timeouts;
+mod tls;
 mod upgrade;
 mod websocket;
 mod wire;

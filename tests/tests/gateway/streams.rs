@@ -64,6 +64,33 @@ async fn an_upload_reaches_the_upstream_before_the_client_is_done() {
 }
 
 #[tokio::test]
+async fn a_body_goes_through_where_none_is_usual() {
+    let stand = ByHand::start().await;
+    for (method, body) in [
+        (
+            "GET",
+            "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        ),
+        (
+            "DELETE",
+            "transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        ),
+        ("GET", "content-length: 4\r\n\r\nbody"),
+        ("HEAD", "content-length: 4\r\n\r\nbody"),
+    ] {
+        let request = format!("{method} / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{body}");
+        let (mut client, mut behind, head) = stand.asked(&request).await;
+        let framing = body.split_once("\r\n").unwrap().0;
+        assert!(head.contains(&format!("\r\n{framing}\r\n")), "{head}");
+        behind.until("body").await;
+        behind
+            .send("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+            .await;
+        assert!(client.rest().await.starts_with("HTTP/1.1 204 "));
+    }
+}
+
+#[tokio::test]
 async fn an_answer_may_begin_before_the_request_ends() {
     let stand = ByHand::start().await;
     let (mut client, mut behind, _) = stand
@@ -317,4 +344,65 @@ async fn an_http2_client_is_told_the_same_by_http1_upstreams() {
         stand.upstream.last().headers["host"],
         stand.gateway.address().to_string()
     );
+}
+
+#[tokio::test]
+async fn an_upload_that_is_reset_is_never_taken_for_the_whole() {
+    let stand = ByHand::start().await;
+    let tcp = stand.client().await.into_stream();
+    let (mut h2, connection) = h2::client::handshake(tcp).await.unwrap();
+    let driven = tokio::spawn(connection);
+    for reason in [
+        h2::Reason::CANCEL,
+        h2::Reason::INTERNAL_ERROR,
+        // Of a server it would mean that it has heard enough. A client has nothing to say with it.
+        h2::Reason::NO_ERROR,
+    ] {
+        let uri = format!("http://{}/", stand.gateway.address());
+        let request = Request::post(uri).body(()).unwrap();
+        let (_answer, mut body) = h2.send_request(request, false).unwrap();
+        let mut behind = stand.behind().await;
+        behind.head().await;
+        body.send_data("abc".into(), false).unwrap();
+        behind.until("abc\r\n").await;
+        body.send_reset(reason);
+        let rest = behind.rest().await;
+        assert_eq!(rest, "", "{reason:?}");
+    }
+    driven.abort();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_reset_is_never_taken_for_the_whole() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = crate::stand::gateway(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nauth = \"none\"\n\
+         protocol = \"http2\"\nupstream = [\"http://{}\"]",
+        upstream.local_addr().unwrap()
+    ))
+    .await;
+    let mut reasons = [h2::Reason::CANCEL, h2::Reason::NO_ERROR].into_iter();
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = upstream.accept().await.unwrap();
+        let mut connection = h2::server::handshake(tcp).await.unwrap();
+        while let Some(Ok((_, mut respond))) = connection.accept().await {
+            let reason = reasons.next().unwrap();
+            let mut body = respond
+                .send_response(http::Response::new(()), false)
+                .unwrap();
+            tokio::spawn(async move {
+                body.send_data("some".into(), false).unwrap();
+                // The frames before it are sent first.
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                body.send_reset(reason);
+            });
+        }
+    });
+    for _ in 0..2 {
+        let mut client = crate::wire::Wire::to(gateway.address()).await;
+        client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        client.until("some\r\n").await;
+        assert_eq!(client.rest().await, "", "no end");
+    }
+    serving.abort();
 }

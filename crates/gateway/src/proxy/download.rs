@@ -28,6 +28,8 @@ use super::upstreams::Lease;
 pub(crate) struct Download<B> {
     #[pin]
     body: B,
+    /// Whether the upstream speaks HTTP/2.
+    http2: bool,
     grpc: bool,
     ended: bool,
     exchange: Arc<Exchange>,
@@ -39,15 +41,24 @@ pub(crate) struct Download<B> {
 pub(crate) enum DownloadError<E> {
     Over(Cause, h2::Error),
     Upstream(E),
+    /// The stream was reset with NO_ERROR in the middle, which hyper takes for the end of the body.
+    Reset(h2::Error),
 }
 
 // === impl Download ===
 
 impl<B> Download<B> {
-    /// `grpc` says whether the client reads trailers.
-    pub(super) fn new(body: B, grpc: bool, exchange: Arc<Exchange>, lease: Lease) -> Self {
+    /// `http2` says what the upstream speaks, and `grpc` whether the client reads trailers.
+    pub(super) fn new(
+        body: B,
+        http2: bool,
+        grpc: bool,
+        exchange: Arc<Exchange>,
+        lease: Lease,
+    ) -> Self {
         Self {
             body,
+            http2,
             grpc,
             ended: false,
             exchange,
@@ -67,13 +78,13 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = self.project();
+        let mut this = self.project();
         if *this.ended {
             return Poll::Ready(None);
         }
         let mut over = this.exchange.over();
         if over.is_none() {
-            match this.body.poll_frame(cx) {
+            match this.body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     this.exchange.touch();
                     return Poll::Ready(Some(Ok(frame)));
@@ -84,7 +95,9 @@ where
                 }
                 Poll::Ready(None) => {
                     *this.ended = true;
-                    return Poll::Ready(None);
+                    let whole = !*this.http2 || this.body.is_end_stream();
+                    let reset = || Err(DownloadError::Reset(h2::Reason::CANCEL.into()));
+                    return Poll::Ready((!whole).then(reset));
                 }
                 Poll::Pending => over = this.exchange.wait_for_upstream(cx.waker()),
             }
@@ -134,7 +147,7 @@ impl<E> fmt::Display for DownloadError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Over(cause, _) => f.write_str(cause.as_str()),
-            Self::Upstream(_) => f.write_str("the upstream broke off"),
+            Self::Upstream(_) | Self::Reset(_) => f.write_str("the upstream broke off"),
         }
     }
 }
@@ -143,7 +156,7 @@ impl<E: Error + 'static> Error for DownloadError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(match self {
             // From here hyper takes the code of the reset.
-            Self::Over(_, reset) => reset,
+            Self::Over(_, reset) | Self::Reset(reset) => reset,
             Self::Upstream(error) => error,
         })
     }
@@ -171,7 +184,7 @@ mod tests {
         let body = StreamBody::new(stream::repeat_with(|| {
             Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"more")))
         }));
-        Download::new(body, grpc, Arc::clone(exchange), Lease::default())
+        Download::new(body, false, grpc, Arc::clone(exchange), Lease::default())
     }
 
     #[tokio::test]
@@ -179,6 +192,7 @@ mod tests {
         let exchange = exchange();
         let download = Download::new(
             Full::from("whole"),
+            false,
             false,
             Arc::clone(&exchange),
             Lease::default(),

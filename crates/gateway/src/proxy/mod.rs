@@ -29,8 +29,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::HOST;
-use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use portcullis_core::{Clock, ConfigError, Identity, Protocol, ResponseBody, SystemClock};
 use tokio::time::Instant;
@@ -189,7 +189,8 @@ impl Shared {
         // The server says which it speaks.
         *response.version_mut() = Version::HTTP_11;
         let grpc = protocol == Protocol::Grpc;
-        Ok(response.map(|body| ResponseBody::inner(Download::new(body, grpc, exchange, lease))))
+        Ok(response
+            .map(|body| ResponseBody::inner(Download::new(body, http2, grpc, exchange, lease))))
     }
 
     fn stream_end<B>(&self, request: &Request<B>) -> Option<StreamEnd> {
@@ -208,6 +209,7 @@ impl Shared {
         exchange: &Arc<Exchange>,
     ) -> Request<Upload> {
         let (head, body) = request.into_parts();
+        let whole = http_body::Body::is_end_stream(&body);
         let mut outgoing = Request::new(Upload::new(body, self.max_body, Arc::clone(exchange)));
         *outgoing.method_mut() = head.method;
         let (client_authority, target) = {
@@ -219,6 +221,9 @@ impl Shared {
         hop::strip_request(&mut headers, http2);
         if websocket {
             upgrade::announce(&mut headers);
+        } else if !http2 && !whole && !headers.contains_key(CONTENT_LENGTH) {
+            // hyper leaves the body out where none is usual, unless it is told.
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         self.set_host(&mut headers, client_authority.as_ref(), origin, http2);
         *outgoing.headers_mut() = headers;
@@ -239,7 +244,7 @@ impl Shared {
         } else if self.own_host {
             headers.insert(HOST, origin.host.clone());
         } else if let Some(authority) = authority
-            && let Ok(host) = http::HeaderValue::from_str(authority.as_str())
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
         {
             // Of HTTP/2, or of a target in absolute form, which outranks `Host` (RFC 9112 section 3.2.2).
             headers.insert(HOST, host);

@@ -1,7 +1,9 @@
 //! The body of a request, and what becomes of it when nobody wants it.
 
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::linger::{MOMENT, MOST_BYTES};
 use super::pulse::Open;
@@ -25,7 +27,17 @@ pub(super) struct Asked {
     body: Option<Incoming>,
     ended: bool,
     http2: bool,
+    since: Instant,
     open: Open,
+}
+
+/// Why there is no more of a request.
+#[derive(Debug)]
+pub(super) enum AskedError {
+    Connection(hyper::Error),
+    /// The stream was reset with NO_ERROR. hyper takes that for the end of a body, as it may be of an
+    /// answer, where a server says by it that it has heard enough (RFC 9113 section 8.1).
+    Reset,
 }
 
 // === impl Asked ===
@@ -41,6 +53,7 @@ impl Asked {
             body: Some(body),
             ended: false,
             http2,
+            since: Instant::now(),
             open: open.clone(),
         })
     }
@@ -48,20 +61,30 @@ impl Asked {
 
 impl http_body::Body for Asked {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = AskedError;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.body else {
+    ) -> Poll<Option<Result<Frame<Bytes>, AskedError>>> {
+        let this = self.get_mut();
+        let Some(body) = this.body.as_mut().filter(|_| !this.ended) else {
             return Poll::Ready(None);
         };
-        let polled = Pin::new(body).poll_frame(cx);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-            self.ended = true;
+        let error = match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            Some(Ok(frame)) => return Poll::Ready(Some(Ok(frame))),
+            None if !this.http2 || body.is_end_stream() => {
+                this.ended = true;
+                return Poll::Ready(None);
+            }
+            None => AskedError::Reset,
+            Some(Err(error)) => AskedError::Connection(error),
+        };
+        this.ended = true;
+        if this.http2 {
+            this.open.gave_up(this.since);
         }
-        polled
+        Poll::Ready(Some(Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -86,6 +109,26 @@ impl Drop for Asked {
             self.open.abandon();
         } else if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(drain(body, self.open.clone()));
+        }
+    }
+}
+
+// === impl AskedError ===
+
+impl fmt::Display for AskedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => error.fmt(f),
+            Self::Reset => f.write_str("the client reset the request"),
+        }
+    }
+}
+
+impl Error for AskedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connection(error) => error.source(),
+            Self::Reset => None,
         }
     }
 }

@@ -145,6 +145,14 @@ impl Pulse {
 // === impl Open ===
 
 impl Open {
+    /// Notes that the client gave up a request that it made at `since`, before it was complete.
+    pub(super) fn gave_up(&self, since: Instant) {
+        if since.elapsed() < AT_ONCE {
+            // Whoever waited for the rest answers now, which makes up for one.
+            self.pulse.left.fetch_add(2, Ordering::Relaxed);
+        }
+    }
+
     /// Notes that nobody will read what is left of the request.
     pub(super) fn abandon(&self) {
         self.pulse.abandoned.store(true, Ordering::Relaxed);
@@ -264,6 +272,18 @@ mod tests {
         for _ in 0..=MOST_LEFT {
             assert!(!pulse.is_flooded());
             drop(pulse.unanswered());
+        }
+        assert!(pulse.is_flooded());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_given_up_half_way_is_no_better_for_its_answer() {
+        let pulse = Arc::new(Pulse::new(true));
+        for _ in 0..=MOST_LEFT {
+            assert!(!pulse.is_flooded());
+            let (open, unanswered) = (pulse.open(), pulse.unanswered());
+            open.gave_up(Instant::now());
+            unanswered.answered();
         }
         assert!(pulse.is_flooded());
     }

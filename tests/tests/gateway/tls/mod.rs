@@ -1,0 +1,5 @@
+//! TLS, on both sides.
+
+pub(crate) mod authority;
+mod public;
+mod upstreams;

@@ -1,14 +1,12 @@
 //! The configuration of revocation, checked as a whole.
 
 use std::fmt;
-use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use portcullis_core::{Clock, ConfigError, Problems, SystemClock};
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::follower::{Follower, Settings};
@@ -156,7 +154,8 @@ impl RevocationBuilder {
             millis(10_000),
         );
         // One poll may begin a fifth late, and end at its deadline.
-        let least = (self.poll_every + self.poll_every / 5).saturating_add(self.poll_deadline);
+        let latest = self.poll_every.saturating_add(self.poll_every / 5);
+        let least = latest.saturating_add(self.poll_deadline);
         within(
             &mut problems,
             "max_age",
@@ -172,10 +171,7 @@ impl RevocationBuilder {
             let is = format!("is {}", self.page);
             problems.push("page", is, "choose from 2 to 100000 changes");
         }
-        // The only way to learn that a runtime has no timers is the panic of a timer.
-        let timers = Handle::try_current().is_ok()
-            && catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
-        if !timers {
+        if !task::has_timers() {
             problems.push(
                 "",
                 "is not inside a Tokio runtime with timers",

@@ -40,6 +40,7 @@ pub async fn all<L: RevocationLog>(new: impl AsyncFn() -> L) {
     what_is_brought_back_is_joined(&new().await).await;
     the_epoch_stays(&new().await).await;
     secrets_are_known_by_who_told_and_who_wrote(&new().await).await;
+    a_write_before_any_poll_tells_its_secret(&new().await).await;
     appends_at_once_are_numbered_one_after_the_other(&new().await).await;
     an_append_sends_a_hint(&new().await).await;
 }
@@ -323,6 +324,34 @@ pub async fn secrets_are_known_by_who_told_and_who_wrote(log: &impl RevocationLo
     let page = told(log, vec![claim(old, Some(early))]).await;
     assert!(known(&page, old).since > early, "left out by a write");
     assert_eq!(known(&page, back).since, early, "written under");
+}
+
+/// A write before any poll makes its secret known: no other is from the beginning then.
+///
+/// # Panics
+/// If not.
+pub async fn a_write_before_any_poll_tells_its_secret(log: &impl RevocationLog) {
+    let [writer, other] = [1, 2].map(|n| Fingerprint::from_bytes([n; 16]));
+    let mut order = edits(vec![(id(1), revoke())]);
+    order.fingerprints = vec![writer];
+    log.append(order).await.expect("an append");
+    let since = None;
+    let page = told(
+        log,
+        vec![Claim {
+            fingerprint: other,
+            since,
+        }],
+    )
+    .await;
+    let known = |fingerprint| {
+        let mut known = page.fingerprints.iter();
+        known
+            .find(|covered| covered.fingerprint == fingerprint)
+            .map(|one| one.since)
+    };
+    assert_eq!(known(writer), Some(ServerTime::ZERO), "the writer's");
+    assert_eq!(known(other), Some(page.server_time), "the other");
 }
 
 /// Appends at the same time are done one after the other.

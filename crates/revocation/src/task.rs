@@ -1,6 +1,6 @@
 //! The task between log and view: timers and calls, no decisions.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use portcullis_core::{Backoff, Jitter};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::follower::Request;
@@ -16,6 +17,11 @@ use crate::revocation::Core;
 
 /// However many hints come, polls are this far apart.
 const APART: Duration = Duration::from_millis(20);
+
+/// Whether this is inside a runtime with timers. The only way to learn that it has none is the panic of one.
+pub(crate) fn has_timers() -> bool {
+    Handle::try_current().is_ok() && catch_unwind(|| drop(sleep(Duration::ZERO))).is_ok()
+}
 
 /// Runs until the last handle is gone.
 pub(crate) async fn run(core: Arc<Core>) {

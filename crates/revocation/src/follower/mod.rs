@@ -49,7 +49,7 @@ pub(crate) struct Follower {
     /// What the log lacks.
     lost: VecDeque<Id>,
     /// What this node revoked or brought back, and when that was acknowledged: to be seen in the tail.
-    own: Vec<(Id, Instant)>,
+    own: BTreeMap<Id, Instant>,
     stamp: Stamp,
     covered: Vec<Covered>,
     bad: Option<BadEntry>,
@@ -124,7 +124,7 @@ impl Follower {
             due: true,
             pause: false,
             lost: VecDeque::new(),
-            own: Vec::new(),
+            own: BTreeMap::new(),
             stamp: Stamp::default(),
             covered: Vec::new(),
             bad: None,
@@ -237,7 +237,7 @@ impl Follower {
     pub(crate) fn own(&mut self, acked: Instant, records: &[(Id, Record)]) {
         for (id, record) in records {
             self.learn(*id, *record, false);
-            self.own.push((*id, acked));
+            self.own.insert(*id, acked);
         }
     }
 
@@ -396,7 +396,7 @@ impl Follower {
         }
         let (round, set) = (self.round, self.writer.set());
         let lost = &mut self.lost;
-        self.own.retain(|(id, acked)| {
+        self.own.retain(|id, acked| {
             let seen = set.was_seen(id, round);
             // Acknowledged before the poll, and not in what it brought.
             if !seen && *acked < sent.at {

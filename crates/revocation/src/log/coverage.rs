@@ -40,6 +40,13 @@ impl Coverage {
 
     /// A change is written under these secrets, and no other.
     pub(crate) fn wrote(&mut self, under: &[Fingerprint], now: ServerTime) {
+        // Whoever writes before it polls tells what it uses, too: else another secret could pass for one
+        // from the beginning.
+        let claims = under.iter().map(|fingerprint| Claim {
+            fingerprint: *fingerprint,
+            since: None,
+        });
+        self.told(&claims.collect::<Vec<_>>(), now);
         for known in &mut self.known {
             if !under.contains(&known.fingerprint) {
                 known.since = known.since.max(now);
@@ -105,6 +112,15 @@ mod tests {
         // A clock that goes back makes nothing older.
         coverage.wrote(&[OLD], at(250));
         assert_eq!(since(&coverage, NEW), Some(at(300)));
+    }
+
+    #[test]
+    fn a_write_before_any_poll_is_known_to_be_under_its_secret() {
+        let mut coverage = Coverage::default();
+        coverage.wrote(&[OLD], at(100));
+        coverage.told(&[unclaimed(NEW)], at(200));
+        assert_eq!(since(&coverage, OLD), Some(ServerTime::ZERO));
+        assert_eq!(since(&coverage, NEW), Some(at(200)));
     }
 
     #[test]

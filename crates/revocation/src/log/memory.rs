@@ -45,8 +45,8 @@ pub(crate) struct Inner {
     op_ages: VecDeque<(ServerTime, OpId)>,
 }
 
-/// How many ids it holds unless told otherwise.
-const CAPACITY: usize = 1_000_000;
+/// How many ids it holds unless told otherwise: somewhat less than a view, which forgets a little later.
+const CAPACITY: usize = 900_000;
 /// How many changes of the tail it keeps at most; a node that is further behind reads the set.
 const TAIL_MOST: usize = 100_000;
 /// How many ops it remembers at most.
@@ -55,7 +55,7 @@ const OPS_MOST: usize = 100_000;
 // === impl MemoryLog ===
 
 impl MemoryLog {
-    /// An empty log for a million ids.
+    /// An empty log for 900 000 ids.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(SystemClock, CAPACITY)
@@ -196,12 +196,7 @@ impl Inner {
         if let Some(records) = self.ops.get(&append.op) {
             return Ok(Appended::new(records.clone(), 0, 0));
         }
-        let new = append.changes.iter();
-        let new = new.filter(|(id, _)| self.set.get(id).is_none()).count();
-        if self.set.len() + new > self.set.capacity() {
-            let capacity = self.set.capacity();
-            return Err(LogError::Refused(Refused::Full { capacity }));
-        }
+        self.room_for(append.changes.iter().map(|(id, _)| id))?;
         self.coverage.wrote(&append.fingerprints, now);
         let micros = Stamp::from_micros(now.as_millis().saturating_mul(1000));
         let mut records = Vec::with_capacity(append.changes.len());
@@ -225,16 +220,22 @@ impl Inner {
         records: &[(Id, Record)],
         now: ServerTime,
     ) -> Result<(), LogError> {
+        self.room_for(records.iter().map(|(id, _)| id))?;
         for (id, record) in records {
-            match self.set.join(*id, *record) {
-                Joined::Changed(joined) => self.log(*id, joined, now),
-                Joined::Same => {}
-                Joined::Full => {
-                    let capacity = self.set.capacity();
-                    return Err(LogError::Refused(Refused::Full { capacity }));
-                }
+            if let Joined::Changed(joined) = self.set.join(*id, *record) {
+                self.log(*id, joined, now);
             }
             self.stamp = self.stamp.max(record.stamp);
+        }
+        Ok(())
+    }
+
+    /// Refuses what would not fit wholly.
+    fn room_for<'a>(&self, ids: impl Iterator<Item = &'a Id>) -> Result<(), LogError> {
+        let new = ids.filter(|id| self.set.get(id).is_none()).count();
+        let capacity = self.set.capacity();
+        if self.set.len() + new > capacity {
+            return Err(LogError::Refused(Refused::Full { capacity }));
         }
         Ok(())
     }

@@ -195,8 +195,9 @@ pub struct Append {
     pub op: OpId,
     /// What to change.
     pub changes: Vec<(Id, Edit)>,
-    /// The secrets under which these changes are written. Of every other secret that the log knows, it
-    /// notes that from now on not every change is written under it.
+    /// The secrets under which these changes are written. The log notes those that it does not know, as if
+    /// they were claimed in a poll with no time; and of every other secret that it knows, that not every
+    /// change up to now was written under it.
     pub fingerprints: Vec<Fingerprint>,
     /// The highest stamp that this node has seen.
     pub floor: Stamp,

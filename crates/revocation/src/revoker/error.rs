@@ -17,7 +17,7 @@ pub enum RevokeError {
     Nothing,
     /// The order names more than [`Order::MOST`](crate::Order::MOST) things.
     TooMuch,
-    /// It is not inside a Tokio runtime.
+    /// It is not inside a Tokio runtime with timers.
     NoRuntime,
 }
 

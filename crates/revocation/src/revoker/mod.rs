@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_core::{Backoff, Jitter};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::log::{Append, Appended, Epoch, LogError};
 use crate::revocation::{Core, Owner};
+use crate::task::has_timers;
 
 pub use self::error::RevokeError;
 pub use self::order::Order;
@@ -41,6 +41,7 @@ pub struct Ack {
 
 /// How long one attempt may take.
 const ATTEMPT: Duration = Duration::from_millis(500);
+const PATIENCE_MAX: Duration = Duration::from_secs(3600);
 
 // === impl Revoker ===
 
@@ -50,7 +51,7 @@ impl Revoker {
         Self { owner, patience }
     }
 
-    /// How long to try, over all attempts: 2 s unless told otherwise.
+    /// How long to try, over all attempts: 2 s unless told otherwise, and an hour at most.
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -96,7 +97,7 @@ impl Revoker {
         if order.targets().len() > Order::MOST {
             return Err(RevokeError::TooMuch);
         }
-        if Handle::try_current().is_err() {
+        if !has_timers() {
             return Err(RevokeError::NoRuntime);
         }
         let core = &self.owner.0;
@@ -118,7 +119,7 @@ impl Revoker {
     }
 
     async fn attempts(&self, core: &Core, order: &Order) -> Result<Appended, RevokeError> {
-        let end = Instant::now() + self.patience;
+        let end = Instant::now() + self.patience.min(PATIENCE_MAX);
         let mut delays =
             Backoff::exponential(Duration::from_millis(20), Duration::from_millis(200))
                 .with_jitter(Jitter::Equal)

@@ -277,6 +277,59 @@ fn tables_grow_and_shrink_and_lose_nothing() {
     }
 }
 
+/// The ordering itself is model-checked in `tests/loom.rs`; this is the whole of it, on real threads.
+#[test]
+fn readers_never_see_a_sync_without_what_it_brought() {
+    const CHANGES: u64 = 3_000;
+    let (view, mut writer, start) = view(1 << 20);
+    let end = later(start, Duration::from_millis(CHANGES));
+    let tokens: Vec<_> = (0..CHANGES)
+        .map(|n| {
+            let name = n.to_string();
+            view.token_ids(&token(&name))
+        })
+        .collect();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let seen_clear = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for reader in 0..3 {
+            let (view, tokens, done, seen_clear) = (&view, &tokens, &done, &seen_clear);
+            scope.spawn(move || {
+                let mut rng = fastrand::Rng::with_seed(reader);
+                while !done.load(Ordering::Relaxed) {
+                    // Near the one that is written now, where the races are.
+                    let synced = view.age(end).map_or(0, |age| CHANGES - millis(age));
+                    let n = (synced + rng.u64(0..4)).min(CHANGES - 1);
+                    let check = view.check(&tokens[n as usize], end, Duration::MAX);
+                    match check {
+                        Check::Revoked(_) | Check::NeverSynced => {}
+                        Check::Clear => {
+                            seen_clear.fetch_add(1, Ordering::Relaxed);
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                    // As a route with this freshness does: synced at `n` or later, and clear?
+                    let age = Duration::from_millis(CHANGES - n);
+                    let check = view.check(&tokens[n as usize], end, age);
+                    assert_ne!(check, Check::Clear, "{n} was revoked before this sync");
+                }
+            });
+        }
+        for (n, ids) in (0..).zip(&tokens) {
+            writer.join(ids.tombstones[0].unwrap(), revoked(Kind::Token, n + 1));
+            writer.publish(later(start, Duration::from_millis(n)));
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    for ids in &tokens {
+        assert_eq!(
+            view.check(ids, end, Duration::MAX),
+            Check::Revoked(Kind::Token)
+        );
+    }
+    assert!(seen_clear.into_inner() > 0, "they raced");
+}
+
 proptest! {
     #[test]
     fn checks_agree_with_a_map_of_joined_records(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response};
 use portcullis_auth::{AuthLayer, Degrade, Grace, Outage, OutageBudget, Standing, StandingView};
-use portcullis_core::{Head, Identity, OutageCause, Provenance, RequestExt as _, ResponseBody};
+use portcullis_core::{Identity, OutageCause, Provenance, RequestExt as _, ResponseBody};
 use portcullis_testing::{StubVerifier, identity};
 use tower::{Layer as _, Service as _, ServiceExt as _, service_fn};
 
@@ -36,7 +36,7 @@ impl View {
 }
 
 impl StandingView for View {
-    fn standing(&self, _: &Identity, _: &Head<'_>) -> Standing {
+    fn standing(&self, _: &Identity) -> Standing {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
         *self.0.says.lock().unwrap()
     }

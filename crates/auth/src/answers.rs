@@ -1,5 +1,7 @@
 //! Every answer of a layer, prepared when the layer is built.
 
+use std::time::Duration;
+
 use portcullis_core::{OutageCause, Refusal, RefusalKind, RefusalStyle};
 
 use crate::reason::Class;
@@ -7,6 +9,9 @@ use crate::{Challenge, Reason};
 
 /// The label of a request without a credential.
 pub(crate) const MISSING: &str = "missing_token";
+
+/// What a caller is told to wait where nothing better is known.
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Every refusal that an auth layer can give. Answering clones one.
 #[derive(Debug)]
@@ -76,6 +81,13 @@ pub(crate) fn invalid(reason: Reason, challenge: &Challenge, style: &dyn Refusal
         builder = builder.challenge(Challenge::bound());
     }
     builder.build()
+}
+
+/// Up to a quarter more, and at least up to two seconds, for `Retry-After` has whole seconds: so that those
+/// who were refused together do not come back together.
+pub(crate) fn spread(delay: Duration) -> Duration {
+    let more = (delay / 4).max(Duration::from_secs(2));
+    delay.saturating_add(more.mul_f64(fastrand::f64()))
 }
 
 #[cfg(test)]

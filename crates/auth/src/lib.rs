@@ -57,11 +57,13 @@ mod metadata;
 mod reason;
 mod report;
 mod require;
+mod revocations;
 mod service;
 mod standing;
 mod url;
 mod verdict;
 mod verifier;
+mod watch;
 
 pub use anonymous::Anonymous;
 pub use by_shape::ByShape;
@@ -75,10 +77,12 @@ pub use jwt::{
 pub use metadata::ResourceMetadata;
 pub use reason::Reason;
 pub use require::{Require, RequireFuture, RequireLayer, Shortfall};
+pub use revocations::Revocations;
 pub use service::{Auth, AuthLayer, ResponseFuture};
 pub use standing::{Standing, StandingView};
 pub use verdict::{Held, Outage, Verdict};
 pub use verifier::{Attempt, Gate, Presented, Verifier};
+pub use watch::{Ended, StandingWatch};
 
 /// The examples of the README.
 #[cfg(doctest)]

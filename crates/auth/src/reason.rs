@@ -118,6 +118,9 @@ reasons! {
     /// The token was revoked.
     Revoked = "revoked", Token,
         "The token was revoked.";
+    /// Of such a token it can never be said that it was not revoked: it lives too long, or has no date.
+    Unrevocable = "not_revocable", Token,
+        "The token lives too long, or does not say since when, so it could not be revoked.";
 }
 
 impl fmt::Display for Reason {

@@ -55,6 +55,12 @@ impl OutageBudget {
         })
     }
 
+    /// Whether one more request may pass now; counts it if so.
+    pub(crate) fn try_spend_now(&self) -> bool {
+        // tokio's clock, so that a test can pause it.
+        self.try_spend(tokio::time::Instant::now().into_std())
+    }
+
     /// Whether one more request may pass at `now`; counts it if so.
     #[must_use]
     pub fn try_spend(&self, now: Instant) -> bool {

@@ -20,6 +20,10 @@ pub(super) fn parts(
     for path in &policy.roles {
         path.find(payload, &mut roles);
     }
+    let mut tenants = Vec::new();
+    if let Some(path) = &policy.tenant {
+        path.find(payload, &mut tenants);
+    }
     policy.grants(!scopes.is_empty(), !roles.is_empty())?;
     let owned = |text: Option<&str>| text.map(Box::from);
     let mut parts = IdentityParts::new(Arc::clone(issuer));
@@ -36,6 +40,8 @@ pub(super) fn parts(
     parts.expires_at = claims.exp.map(|date| date.floor());
     parts.issued_at = claims.iat.map(|date| date.floor());
     parts.auth_time = claims.auth_time.map(|date| date.floor());
+    // Of several nobody can say which it is.
+    parts.tenant = (tenants.len() == 1).then(|| tenants.remove(0));
     parts.scopes = scopes;
     parts.roles = roles;
     Ok(parts)

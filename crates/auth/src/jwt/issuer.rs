@@ -194,6 +194,14 @@ impl<C: Clock> Issuer<C> {
         self
     }
 
+    /// Takes the tenant from this claim, a path as in [`roles_at`](Self::roles_at): a text, or an array with
+    /// one in it.
+    #[must_use]
+    pub fn tenant_at(mut self, path: &str) -> Self {
+        self.policy.tenant = Some(RolePath::parse(path));
+        self
+    }
+
     /// Tolerates this much difference between the clocks. 30 s unless set, 300 s at most.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
@@ -276,6 +284,13 @@ impl<C: Clock> Issuer<C> {
         if policy.roles.iter().any(RolePath::is_empty) {
             push(
                 "roles_at",
+                "has an empty name in it",
+                "write names with one dot between them",
+            );
+        }
+        if policy.tenant.as_ref().is_some_and(RolePath::is_empty) {
+            push(
+                "tenant_at",
                 "has an empty name in it",
                 "write names with one dot between them",
             );

@@ -1,8 +1,11 @@
 //! One look at a token: from bytes to a verdict, or to the key that is missing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use portcullis_core::{Clock, Identity, OutageCause, Provenance, Refusal, UnixTime, Work};
+use portcullis_core::{
+    Clock, Identity, OutageCause, Provenance, Refusal, TokenHash, UnixTime, Work,
+};
 
 use super::issuer::{Source, Trusted};
 use super::recall::{Doubt, Glance, Recalled, Recheck, held};
@@ -10,7 +13,7 @@ use super::{Shared, identity};
 use crate::cache::{Entry, Fingerprint, tail};
 use crate::jose::{Claims, Compact, HEADER_BUFFER, Header, KnownHeader, SIGNATURE_MAX};
 use crate::jwks::{Missing, Wanted};
-use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey};
+use crate::key::{Algorithm, LookupError, MaterialId, VerifyingKey, sha256};
 use crate::{Gate, Outage, Presented, Reason, Verdict};
 
 /// What one look came to.
@@ -49,6 +52,8 @@ struct Proven {
 /// By which key.
 struct Proof {
     material: MaterialId,
+    /// Its name: that in the set, for a token need not name it.
+    kid: Option<Arc<str>>,
     generation: u64,
     /// How much older than the hard age the keys are.
     overdue: Option<Duration>,
@@ -160,12 +165,13 @@ impl<C: Clock> Shared<C> {
         let algorithm = issuer.policy.check(header, &claims, now)?;
         let kid = header.key_id()?;
 
-        let key = match &issuer.source {
+        let mut key = match &issuer.source {
             Source::Ring(ring) => {
                 let key = ring.verify(compact.signing_input(), signature);
                 let material = key.map_err(|_| Reason::Signature)?.material_id();
                 Proof {
                     material,
+                    kid: kid.map(Arc::from),
                     generation: 0,
                     overdue: None,
                 }
@@ -180,6 +186,7 @@ impl<C: Clock> Shared<C> {
                 prove(key, algorithm, compact, signature)?;
                 Proof {
                     material: key.material_id(),
+                    kid: key.shared_kid(),
                     generation: set.generation(),
                     overdue: None,
                 }
@@ -223,6 +230,7 @@ impl<C: Clock> Shared<C> {
                 let overdue = set.overdue(now, jwks.hard_age());
                 Proof {
                     material: key.material_id(),
+                    kid: key.shared_kid(),
                     generation: set.generation(),
                     overdue,
                 }
@@ -237,6 +245,9 @@ impl<C: Clock> Shared<C> {
         // They borrow the payload, which the identity keeps.
         drop(claims);
         parts.payload = payload.into_boxed_slice();
+        parts.key_id = key.kid.take();
+        // With a `jti` too: who revokes may know the token and not what is in it.
+        parts.token_hash = Some(TokenHash::SigningInput(sha256(&[compact.signing_input()])));
         Ok(Found::Proven(Proven {
             issuer: position,
             identity: Identity::new(parts, Provenance::Fresh),

@@ -20,6 +20,7 @@ pub(super) struct Policy {
     pub(super) algorithms: AlgorithmSet,
     pub(super) rule: Option<TokenRule>,
     pub(super) roles: Vec<RolePath>,
+    pub(super) tenant: Option<RolePath>,
     pub(super) leeway: Duration,
     pub(super) max_age: Option<Duration>,
 }
@@ -48,6 +49,7 @@ impl Policy {
             algorithms,
             rule: None,
             roles: Vec::new(),
+            tenant: None,
             leeway: Duration::from_secs(30),
             max_age: None,
         }

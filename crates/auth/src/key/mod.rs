@@ -66,6 +66,7 @@ mod verifying;
 pub use self::algorithm::{Algorithm, Family, UnknownAlgorithm};
 pub use self::algorithm_set::AlgorithmSet;
 pub use self::backend::Backend;
+pub(crate) use self::backend::sha256;
 pub use self::error::KeyError;
 pub use self::hmac::{HmacError, HmacKey, HmacRing};
 pub use self::jwks::{DroppedKey, JwksError, JwksOptions, ParsedJwks, parse_jwks};

@@ -1,6 +1,7 @@
 //! A public key that checks signatures.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::algorithm::Algorithm;
 use super::algorithm_set::AlgorithmSet;
@@ -18,7 +19,7 @@ pub const MAX_KID_BYTES: usize = 256;
 /// The algorithms are those that its type and curve allow, narrowed by its own `alg` and by
 /// [`KeySpec::with_algorithms`]; [`verify`](Self::verify) refuses every other one.
 pub struct VerifyingKey {
-    kid: Option<Box<str>>,
+    kid: Option<Arc<str>>,
     algorithms: AlgorithmSet,
     parsed: Box<[(Algorithm, PublicKey)]>,
     material_id: MaterialId,
@@ -128,7 +129,7 @@ impl VerifyingKey {
                 Rejected::Invalid => KeyError::PointNotOnCurve,
             })?;
         Ok(Self {
-            kid: spec.kid.clone(),
+            kid: spec.kid.as_deref().map(Arc::from),
             algorithms,
             parsed,
             material_id: material.id(algorithms),
@@ -162,6 +163,11 @@ impl VerifyingKey {
     #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// The key id, for whoever keeps it.
+    pub(crate) fn shared_kid(&self) -> Option<Arc<str>> {
+        self.kid.clone()
     }
 
     /// Returns the algorithms the key may be used with: never empty, never a symmetric one.

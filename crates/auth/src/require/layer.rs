@@ -9,7 +9,7 @@ use tower_layer::Layer;
 
 use super::Require;
 use super::settings::Settings;
-use crate::Challenge;
+use crate::{Challenge, Degrade, OutageBudget, StandingView};
 
 /// Demands something of the identity that an [`AuthLayer`](crate::AuthLayer) outside of it attached.
 ///
@@ -34,7 +34,16 @@ use crate::Challenge;
 /// | no mark at all | 500 `auth_layer_missing`, and an error in the log, once |
 ///
 /// An identity that a [`Degrade`](crate::Degrade) policy admitted passes like any other: what it may do
-/// during an outage is for that policy to say.
+/// during an outage is for that policy to say. With [`with_standing`](RequireLayer::with_standing) a route asks
+/// again whether the caller still stands, by a measure of its own:
+///
+/// | the view says | answer |
+/// |---|---|
+/// | the token was revoked, or could not be | 401 |
+/// | nothing, and it is older than this route allows | 503 with `Retry-After`, or what [`with_degrade`](RequireLayer::with_degrade) lets pass |
+///
+/// That somebody was revoked is said before what else is lacking, and that it could not be found out after
+/// that. `Grace::Anonymous` lets nothing pass here, for nobody is not what is demanded.
 ///
 /// # Clone
 /// Clones and every [`layer`](Layer::layer) call share the prepared answers.
@@ -145,6 +154,32 @@ impl<O, C> RequireLayer<O, C> {
     /// If it is longer than 300 s.
     pub fn with_leeway(self, leeway: Duration) -> Result<Self, ConfigError> {
         self.set(|settings| settings.demands.leeway(leeway))
+    }
+
+    /// Asks `view` whether the caller still stands: with a freshness of this route's own, say.
+    ///
+    /// What the auth layer was told is not touched by it, and holds too. See
+    /// [`Revocations::with_freshness`](crate::Revocations::with_freshness).
+    #[must_use]
+    pub fn with_standing(mut self, view: impl StandingView) -> Self {
+        let settings = Arc::make_mut(&mut self.settings);
+        let (challenge, style) = (settings.challenge.clone(), Arc::clone(&settings.style));
+        settings.recheck.ask(Arc::new(view), &challenge, &*style);
+        self
+    }
+
+    /// Says what may pass while `view` is too old for this route. Nothing unless set.
+    #[must_use]
+    pub fn with_degrade(mut self, policy: Degrade) -> Self {
+        Arc::make_mut(&mut self.settings).recheck.degrade = policy;
+        self
+    }
+
+    /// Caps what that may let pass.
+    #[must_use]
+    pub fn with_outage_budget(mut self, budget: OutageBudget) -> Self {
+        Arc::make_mut(&mut self.settings).recheck.budget = Some(budget);
+        self
     }
 
     /// Adds realm and metadata to every challenge: give it the one that the auth layer has.

@@ -5,6 +5,7 @@ mod answers;
 mod demands;
 mod future;
 mod layer;
+mod recheck;
 mod settings;
 mod shortfall;
 
@@ -13,14 +14,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use portcullis_core::{Clock, Observer, Protocol, ResponseBody, SystemClock};
+use portcullis_core::{Clock, Head, Observer, Protocol, ResponseBody, SystemClock};
 use tower_service::Service;
 
 pub use future::RequireFuture;
 pub use layer::RequireLayer;
 pub use shortfall::Shortfall;
 
-use settings::Settings;
+use settings::{Judged, Settings};
 
 /// The middleware that [`RequireLayer`] puts round a service.
 ///
@@ -69,13 +70,17 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let refusal = self
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let judged = self
             .settings
-            .judge(&self.observer, &self.clock, request.extensions());
-        match refusal {
-            None => RequireFuture::calling(self.inner.call(request)),
-            Some(refusal) => {
+            .judge(&self.observer, &self.clock, Head::of(&request));
+        match judged {
+            Judged::Pass => RequireFuture::calling(self.inner.call(request)),
+            Judged::As(identity) => {
+                identity.attach(request.extensions_mut());
+                RequireFuture::calling(self.inner.call(request))
+            }
+            Judged::Refuse(refusal) => {
                 // What the readied instance reserved goes back with it: keep the clone.
                 self.inner = self.inner.clone();
                 RequireFuture::refused(refusal, Protocol::of(request.headers()))

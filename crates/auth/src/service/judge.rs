@@ -1,7 +1,6 @@
 //! What is to be done with one request: the decisions of the middleware, without its plumbing.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
@@ -12,7 +11,7 @@ use portcullis_core::{
 };
 
 use super::settings::Settings;
-use crate::answers::MISSING;
+use crate::answers::{MISSING, RETRY_AFTER, spread};
 use crate::jwks::timer;
 use crate::{
     Anonymous, Attempt, Decision, Extracted, Gate, Outage, Reason, Standing, Verdict, Verifier,
@@ -42,9 +41,6 @@ pub(super) enum Pass {
     /// With this identity.
     As(Identity),
 }
-
-/// What a caller is told to wait where nothing better is known.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Settings {
     /// Judges a request as far as no I/O is needed.
@@ -121,7 +117,7 @@ impl Settings {
     ) -> Conclusion {
         match verdict {
             Verdict::Valid(identity) => {
-                let standing = self.standing(&identity, gate.head());
+                let standing = self.standing(&identity);
                 if standing != Standing::Good {
                     return self.fallen(observer, gate, identity, standing).into();
                 }
@@ -178,14 +174,14 @@ impl Settings {
         identity: Identity,
         standing: Standing,
     ) -> Result<Pass, Refusal> {
-        match standing {
-            Standing::Good => Ok(Pass::As(identity)),
-            Standing::Revoked => Err(self.invalid(observer, gate, Reason::Revoked)),
-            Standing::Unknown { cause, overdue } => {
-                let outage = Outage::new(cause).holding(identity, overdue);
-                self.indeterminate(observer, gate, &outage)
-            }
+        if let Some(reason) = standing.fallen() {
+            return Err(self.invalid(observer, gate, reason));
         }
+        let Standing::Unknown { cause, overdue } = standing else {
+            return Ok(Pass::As(identity));
+        };
+        let outage = Outage::new(cause).holding(identity, overdue);
+        self.indeterminate(observer, gate, &outage)
     }
 
     #[cold]
@@ -202,7 +198,7 @@ impl Settings {
         let refusal = self.answers().outage(outage.cause).clone();
         let refusal = refusal.retry_after(delay);
         let pass = match self.admitted(outage, head) {
-            Admitted::Revoked => return Err(self.invalid(observer, gate, Reason::Revoked)),
+            Admitted::Fallen(reason) => return Err(self.invalid(observer, gate, reason)),
             Admitted::Nobody => return Err(refuse(observer, head, event, refusal)),
             Admitted::As(identity) => {
                 observer.verdict(&event.about(&identity));
@@ -239,16 +235,16 @@ enum Admitted {
     Nobody,
     As(Identity),
     Anonymous,
-    /// Somebody who was revoked: that is no outage.
-    Revoked,
+    /// Somebody who was revoked, or could not be: that is no outage.
+    Fallen(Reason),
 }
 
 impl Settings {
     #[inline]
-    fn standing(&self, identity: &Identity, head: Head<'_>) -> Standing {
+    fn standing(&self, identity: &Identity) -> Standing {
         self.standing
             .as_ref()
-            .map_or(Standing::Good, |view| view.standing(identity, &head))
+            .map_or(Standing::Good, |view| view.standing(identity))
     }
 
     fn admitted(&self, outage: &Outage, head: Head<'_>) -> Admitted {
@@ -258,9 +254,9 @@ impl Settings {
         let standing = outage
             .held
             .as_ref()
-            .map(|held| self.standing(&held.identity, head));
-        if standing == Some(Standing::Revoked) {
-            return Admitted::Revoked;
+            .map(|held| self.standing(&held.identity));
+        if let Some(reason) = standing.and_then(Standing::fallen) {
+            return Admitted::Fallen(reason);
         }
         match policy.decide(outage, safe) {
             Decision::Refuse => Admitted::Nobody,
@@ -274,12 +270,10 @@ impl Settings {
                         return Admitted::Nobody;
                     }
                 }
-                // tokio's clock, so that a test can pause it.
-                let now = tokio::time::Instant::now().into_std();
                 let spent = self
                     .budget
                     .as_ref()
-                    .is_some_and(|budget| !budget.try_spend(now));
+                    .is_some_and(|budget| !budget.try_spend_now());
                 if spent {
                     Admitted::Nobody
                 } else {
@@ -305,13 +299,6 @@ fn refuse<O: Observer>(
 ) -> Refusal {
     report::refused(observer, head.extensions, event, &refusal);
     refusal
-}
-
-/// Up to a quarter more, and at least up to two seconds, for `Retry-After` has whole seconds: so that those
-/// who were refused together do not come back together.
-fn spread(delay: Duration) -> Duration {
-    let more = (delay / 4).max(Duration::from_secs(2));
-    delay.saturating_add(more.mul_f64(fastrand::f64()))
 }
 
 /// The Fetch standard: OPTIONS with both headers is a preflight; browsers never add credentials to one.

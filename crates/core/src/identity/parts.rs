@@ -28,7 +28,7 @@ pub struct IdentityParts {
     /// What names the token whether it has a `jti` or not.
     pub token_hash: Option<TokenHash>,
     /// The key that signed the token (`kid`).
-    pub key_id: Option<Box<str>>,
+    pub key_id: Option<Arc<str>>,
     /// The tenant, where the verifier was told where to find it.
     pub tenant: Option<Box<str>>,
     /// When the token ceases to be valid (`exp`), leeway not included.
@@ -102,7 +102,6 @@ impl IdentityParts {
                 &self.session,
                 &self.client,
                 &self.token_id,
-                &self.key_id,
                 &self.tenant,
                 &self.acr,
             ]

@@ -147,7 +147,7 @@ impl MacKey {
 }
 
 /// Returns the SHA-256 digest of the parts in a row.
-pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     if aws_lc::PRESENT {
         aws_lc::sha256(parts)
     } else {

@@ -120,7 +120,7 @@ async fn an_answer_is_not_lost_on_a_client_that_is_still_sending() {
         .await;
     // It looks at the answer only when it cannot send, or has sent everything.
     for _ in 0..100 {
-        client.try_send([b'x'; 10_000]).await;
+        client.try_send(vec![b'x'; 10_000]).await;
         tokio::task::yield_now().await;
     }
     let answer = client.rest().await;

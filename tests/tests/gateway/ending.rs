@@ -123,8 +123,16 @@ async fn http2_goes_away_when_its_streams_have_ended() {
 fn alone(work: impl AsyncFnOnce(&str) -> Vec<Wire>) {
     let runtime = || tokio::runtime::Builder::new_multi_thread();
     let (inside, outside) = (
-        runtime().worker_threads(2).enable_all().build().unwrap(),
-        runtime().worker_threads(1).enable_all().build().unwrap(),
+        runtime()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime"),
+        runtime()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime"),
     );
     outside.block_on(async {
         let upstream = Upstream::start().await;
@@ -134,10 +142,10 @@ fn alone(work: impl AsyncFnOnce(&str) -> Vec<Wire>) {
             upstream.url()
         );
         let gateway = inside.spawn(async move { gateway(&config).await });
-        let gateway = gateway.await.unwrap();
+        let gateway = gateway.await.expect("a gateway");
         let open = work(&gateway.address().to_string()).await;
         assert!(inside.metrics().num_alive_tasks() > 1, "it serves");
-        inside.spawn(gateway.shut_down()).await.unwrap();
+        inside.spawn(gateway.shut_down()).await.expect("no panic");
         let none = || (inside.metrics().num_alive_tasks() == 0).then_some(());
         until("every task has ended", PATIENCE, none).await;
         drop(open);

@@ -211,7 +211,7 @@ async fn a_stream_that_outlives_its_token_is_ended_as_unauthenticated() {
 #[tokio::test]
 async fn hundreds_of_streams_do_not_keep_each_other_from_the_upstream() {
     let called = Called::start().await;
-    let mut clients = vec![called.client().await, called.client().await];
+    let mut clients = [called.client().await, called.client().await];
     let mut open = Vec::new();
     // More than tonic takes on one connection by default, and than most servers do.
     for index in 0..300 {

@@ -138,10 +138,16 @@ async fn no_more_than_200_streams_of_a_connection_are_open() {
 
 /// Opens streams and resets each as soon as it may have been seen, until the gateway has enough.
 async fn reset_rapidly(stand: &Stand) -> usize {
-    let tcp = TcpStream::connect(stand.gateway.address()).await.unwrap();
-    let (mut h2, connection) = h2::client::handshake(tcp).await.unwrap();
+    let tcp = TcpStream::connect(stand.gateway.address())
+        .await
+        .expect("a connection");
+    let (mut h2, connection) = h2::client::handshake(tcp).await.expect("a connection");
     let driven = tokio::spawn(connection);
-    let request = || Request::post(stand.url("/open/x")).body(()).unwrap();
+    let request = || {
+        Request::post(stand.url("/open/x"))
+            .body(())
+            .expect("a request")
+    };
     let mut opened = 0;
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {

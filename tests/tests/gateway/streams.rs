@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Version};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -15,14 +15,13 @@ use tokio::sync::mpsc;
 use crate::stand::{PATIENCE, Stand, Upstream, issuer, send_http2};
 use crate::wire::ByHand;
 
+type Frames = stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>;
+
 /// A body that is written while it is sent.
-fn channel() -> (
-    mpsc::Sender<Frame<Bytes>>,
-    StreamBody<impl stream::Stream<Item = Result<Frame<Bytes>, Infallible>> + Unpin>,
-) {
+fn channel() -> (mpsc::Sender<Frame<Bytes>>, StreamBody<Frames>) {
     let (sender, mut receiver) = mpsc::channel(1);
     let frames = stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|frame| frame.map(Ok)));
-    (sender, StreamBody::new(frames))
+    (sender, StreamBody::new(frames.boxed()))
 }
 
 #[tokio::test]
@@ -213,8 +212,7 @@ async fn trailers_go_both_ways_over_http2() {
 async fn answers_without_a_body_have_none() {
     let stand = ByHand::start().await;
     let mut client = stand.client().await;
-    client.send("HEAD /x HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    let mut behind = stand.behind().await;
+    let mut behind = None;
     for (asked, answered, told) in [
         (
             "HEAD",
@@ -228,30 +226,28 @@ async fn answers_without_a_body_have_none() {
             "304 Not Modified\r\netag: \"7\"\r\n",
             "etag: \"7\"\r\n",
         ),
+        ("GET", "200 OK\r\ncontent-length: 0\r\n", ""),
     ] {
+        client
+            .send(format!("{asked} /x HTTP/1.1\r\nhost: a\r\n\r\n"))
+            .await;
+        let behind = match &mut behind {
+            Some(behind) => behind,
+            first => first.insert(stand.behind().await),
+        };
         let head = behind.head().await;
         assert!(
             head.starts_with(&format!("{asked} /x HTTP/1.1\r\n")),
             "{head}"
         );
         behind.send(format!("HTTP/1.1 {answered}\r\n")).await;
+        // Right behind the head before it: there was no body between.
         let head = client.head().await;
         assert!(
             head.starts_with(&format!("HTTP/1.1 {}", &answered[..3])),
             "{head}"
         );
         assert!(head.contains(told), "{head}");
-        // The next answer comes right behind the head of this one: there was no body between.
-        let next = if told.starts_with("etag") {
-            "GET"
-        } else if answered.starts_with("200 OK\r\nt") || answered.starts_with("204") {
-            "GET"
-        } else {
-            "HEAD"
-        };
-        client
-            .send(format!("{next} /x HTTP/1.1\r\nhost: a\r\n\r\n"))
-            .await;
     }
 }
 

@@ -139,3 +139,7 @@ impl Silence {
             .build(connector)
     }
 }
+
+#[cfg(test)]
+#[path = "clients_tests.rs"]
+mod tests;

@@ -6,6 +6,10 @@
 
 mod config;
 mod link;
+#[cfg(feature = "revocation")]
+mod revocation;
 
 pub use self::config::RedisConfig;
 pub use self::link::{Cause, Link, LinkError, LinkHealth, ServerError};
+#[cfg(feature = "revocation")]
+pub use self::revocation::{RedisLog, RedisLogBuilder};

@@ -66,6 +66,14 @@ struct Shared {
 
 struct Task(JoinHandle<()>);
 
+/// Counts a timeout if there was no answer for as long as a deadline, also where a caller gave up waiting.
+struct Wait<'a> {
+    shared: &'a Shared,
+    number: u64,
+    begun: Instant,
+    over: bool,
+}
+
 /// Counts a call as long as it is under way.
 struct Place<'a>(&'a AtomicUsize);
 
@@ -168,11 +176,12 @@ impl Link {
         let connection = shared.admit()?;
         let _place = shared.take_place()?;
         let number = connection.number;
-        match timeout(deadline, connection.ask(command)).await {
-            Err(_) => {
-                shared.timed_out(number);
-                Err(LinkError::Timeout)
-            }
+        let mut wait = Wait::begin(shared, number);
+        let answer = timeout(deadline, connection.ask(command)).await;
+        wait.over = answer.is_ok();
+        drop(wait);
+        match answer {
+            Err(_) => Err(LinkError::Timeout),
             Ok(Ok(answer)) => {
                 shared.answered(number);
                 Ok(answer)
@@ -258,6 +267,27 @@ impl Shared {
     /// Tells that calls can be tried again.
     fn tell(&self) {
         self.up.send_modify(|times| *times += 1);
+    }
+}
+
+// === impl Wait ===
+
+impl<'a> Wait<'a> {
+    fn begin(shared: &'a Shared, number: u64) -> Self {
+        Self {
+            shared,
+            number,
+            begun: Instant::now(),
+            over: false,
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if !self.over && self.begun.elapsed() >= self.shared.config.deadline {
+            self.shared.timed_out(self.number);
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) async fn listen(
         tokio::select! {
             () = sleep(waits.next_delay()) => {}
             // The server is there again, so try at once; but a link that comes and goes does not set the pace.
-            () = after(up.changed(), Duration::from_millis(20)) => {}
+            () = after(up.changed(), Duration::from_millis(20)) => hint(),
         }
     }
 }

@@ -57,6 +57,7 @@
 mod builder;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod feeds;
 mod follower;
 mod health;
 mod horizon;
@@ -67,6 +68,7 @@ mod record;
 mod revocation;
 mod revoker;
 mod secrets;
+pub mod sessions;
 mod set;
 mod task;
 mod time;
@@ -86,6 +88,12 @@ pub use self::secrets::{Fingerprint, Secrets};
 pub use self::time::{Moment, ServerTime, Stamp};
 pub use self::token::{TokenFacts, TokenIds, Unfit, opaque_hash, signing_input_hash};
 pub use self::view::{Check, View};
+
+/// Entry points for fuzzing the parsers of untrusted bytes.
+#[doc(hidden)]
+pub mod fuzz {
+    pub use crate::feeds::fuzz::{fuzz_basic, fuzz_form};
+}
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -58,6 +58,15 @@ impl Form {
             .find(|(other, value)| &**other == name && !value.is_empty())
             .map(|(_, value)| value)
     }
+
+    /// All of it, for checks.
+    pub(super) fn parameters(&self) -> Vec<(String, String)> {
+        let text = |value: &Secret| String::from_utf8_lossy(value.expose()).into_owned();
+        let parameters = self.parameters.iter();
+        parameters
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
+    }
 }
 
 impl fmt::Debug for Form {
@@ -97,12 +106,7 @@ mod tests {
     use super::*;
 
     fn read(form: &str) -> Result<Vec<(String, String)>, FormFault> {
-        let form = Form::parse(form.as_bytes())?;
-        let shown = |value: &Secret| value.expose_str().unwrap().to_owned();
-        let parameters = form.parameters.iter();
-        Ok(parameters
-            .map(|(name, value)| (name.to_string(), shown(value)))
-            .collect())
+        Ok(Form::parse(form.as_bytes())?.parameters())
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf as _, BufMut as _};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Request, StatusCode, request};
 use http_body::Body;
@@ -103,18 +103,13 @@ async fn collect<B: Body>(body: B) -> Result<Secret, Answer> {
                 "The body was cut off.",
             ));
         };
-        let Ok(mut data) = frame.into_data() else {
+        let Ok(data) = frame.into_data() else {
             continue;
         };
         if data.remaining() > BODY_MAX - all.len() {
             return Err(too_large());
         }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            let length = chunk.len();
-            all.extend_from_slice(chunk);
-            data.advance(length);
-        }
+        all.put(data);
     }
     Ok(Secret::new(all))
 }

@@ -36,6 +36,8 @@ pub struct Fingerprint([u8; 16]);
 struct Keyed {
     mac: Hmac<Sha256>,
     fingerprint: Fingerprint,
+    /// The id that every token has, worked out once.
+    everything: Id,
 }
 
 /// What a value is, in the input of the hash. Values of two domains never collide.
@@ -112,6 +114,11 @@ impl Secrets {
             .map(move |keyed| keyed.id(domain, issuer, value))
     }
 
+    /// The id of everything, under the current secret.
+    pub(crate) fn everything(&self) -> Id {
+        self.ring[0].everything
+    }
+
     /// The id under the current secret.
     pub(crate) fn id(&self, domain: Domain, issuer: &str, value: &[u8]) -> Id {
         // Never empty: made of at least one secret, and a key of any length is one.
@@ -131,7 +138,13 @@ impl Keyed {
     fn new(secret: &Secret) -> Option<Self> {
         let mac = Hmac::<Sha256>::new_from_slice(secret.expose()).ok()?;
         let fingerprint = Fingerprint(truncated(mac.clone().chain_update(b"fingerprint")));
-        Some(Self { mac, fingerprint })
+        let mut keyed = Self {
+            mac,
+            fingerprint,
+            everything: Id::from_bytes([0; 16]),
+        };
+        keyed.everything = keyed.id(Domain::Everything, "", b"");
+        Some(keyed)
     }
 
     /// HMAC-SHA-256 (RFC 2104) over purpose, domain, issuer and value, each so that its end is known.

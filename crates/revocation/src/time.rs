@@ -128,8 +128,10 @@ impl Moment {
 }
 
 /// Whole milliseconds, as many as fit.
+#[inline]
 pub(crate) fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+    let whole = span.as_secs().saturating_mul(1_000);
+    whole.saturating_add(u64::from(span.subsec_millis()))
 }
 
 #[cfg(test)]

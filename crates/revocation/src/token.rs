@@ -142,7 +142,7 @@ impl TokenIds {
                 named(Kind::Client, Domain::Client, facts.client),
                 named(Kind::Key, Domain::Key, facts.key_id),
                 named(Kind::Tenant, Domain::Tenant, facts.tenant),
-                Some((Kind::Everything, secrets.id(Domain::Everything, "", b""))),
+                Some((Kind::Everything, secrets.everything())),
             ],
             date: date.map_or(0, in_millis),
             issuer_ahead: facts.issuer_ahead_millis,
@@ -175,6 +175,14 @@ impl TokenIds {
                 .saturating_add_signed(server_ahead),
         };
         date.saturating_add(GUARD_MILLIS) <= watermark
+    }
+
+    /// Whether one of the ids has this second half.
+    #[inline]
+    pub(crate) fn has(&self, low: u64) -> bool {
+        let tombstones = self.tombstones.iter().flatten();
+        let watermarks = self.watermarks.iter().flatten().map(|(_, id)| id);
+        tombstones.chain(watermarks).any(|id| id.halves().1 == low)
     }
 
     pub(crate) fn tombstone(&self, place: usize) -> Kind {

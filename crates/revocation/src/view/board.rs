@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::primitives::{AtomicU64, Ordering, Swap};
 use super::table::Table;
+use crate::id::Id;
 
 /// What the writer publishes and every check reads.
 ///
 /// | order | the writer | a reader |
 /// |---|---|---|
 /// | 1 | writes what was revoked into a table | loads `synced_at` |
-/// | 2 | raises the version | loads the version |
-/// | 3 | stores `synced_at` | loads the tables, unless it found nothing at this version before |
+/// | 2 | notes the id, raises the version | loads the version |
+/// | 3 | stores `synced_at` | loads the tables, unless it found nothing at this version before, or found nothing a few versions before and none of the ids since is its own |
 ///
 /// So whoever sees a `synced_at` sees every revocation that it vouches for. And whoever remembers "nothing
 /// at version v" missed no revocation that was written before the version became v.
@@ -24,6 +25,8 @@ pub(crate) struct Board {
     /// How many milliseconds the server is ahead of this node: the bits of an `i64`.
     server_ahead: AtomicU64,
     version: AtomicU64,
+    /// The second halves of the ids that the last versions were raised for, each in the place of its version.
+    recent: [AtomicU64; RECENT],
     tombstones: Swap<Table>,
     watermarks: Swap<Table>,
 }
@@ -34,6 +37,9 @@ pub(crate) enum Side {
     Tombstones,
     Watermarks,
 }
+
+/// How many of the last ids are known. Few in a model, so that it is small.
+const RECENT: usize = if cfg!(portcullis_loom) { 2 } else { 16 };
 
 /// `synced_at` of a board that was never synced.
 pub(crate) const NEVER: u64 = 0;
@@ -50,6 +56,7 @@ impl Board {
             synced_wall: AtomicU64::new(0),
             server_ahead: AtomicU64::new(0),
             version: AtomicU64::new(version + 1),
+            recent: std::array::from_fn(|_| AtomicU64::new(0)),
             tombstones: Swap::new(Table::new(slots)),
             watermarks: Swap::new(Table::new(slots)),
         }
@@ -84,11 +91,32 @@ impl Board {
         self.swap(side).store(table);
     }
 
-    /// Says that something was written.
-    pub(crate) fn raise_version(&self) {
+    /// Whether what came between two versions may be about somebody: `is_mine` knows the second halves of
+    /// their ids. True where it cannot be told cheaply.
+    #[inline]
+    pub(crate) fn concerns(&self, since: u64, version: u64, is_mine: impl Fn(u64) -> bool) -> bool {
+        // A version of another board is far away.
+        if version.wrapping_sub(since) > (RECENT / 2) as u64 {
+            return true;
+        }
+        let mut came = since + 1..=version;
+        if came.any(|version| is_mine(self.place(version).load(Ordering::Acquire))) {
+            return true;
+        }
+        // Whoever read a place that was taken again sees here that it was.
+        self.version.load(Ordering::Acquire).wrapping_sub(since) >= RECENT as u64
+    }
+
+    /// Says that a revocation of this id was written.
+    pub(crate) fn raise_version(&self, id: Id) {
         // One thread writes.
-        let version = self.version.load(Ordering::Relaxed);
-        self.version.store(version + 1, Ordering::Release);
+        let version = self.version.load(Ordering::Relaxed) + 1;
+        self.place(version).store(id.halves().1, Ordering::Release);
+        self.version.store(version, Ordering::Release);
+    }
+
+    fn place(&self, version: u64) -> &AtomicU64 {
+        &self.recent[(version % RECENT as u64) as usize]
     }
 
     pub(crate) fn set_server_ahead(&self, millis: i64) {

@@ -46,8 +46,8 @@ pub(crate) struct Shared {
     base: Instant,
     secrets: Secrets,
     horizon: Horizon,
-    /// How far the wall clock may go back before the view is not believed.
-    jump: Duration,
+    /// How far the wall clock may go back before the view is not believed, in nanoseconds.
+    jump: u64,
 }
 
 /// Views of one process count their versions from different numbers, so that no token remembers of one what
@@ -72,7 +72,7 @@ impl View {
             base,
             secrets,
             horizon,
-            jump,
+            jump: nanos(jump),
         });
         let writer = Writer::new(Arc::clone(&shared), capacity);
         (
@@ -107,8 +107,11 @@ impl View {
         let board = &self.shared.board;
         // In this order: whatever `synced_at` vouches for is seen by what is loaded after it.
         let (synced_at, version) = board.look();
-        if ids.clean_at.load(Ordering::Relaxed) != version {
-            if let Some(kind) = self.find(ids) {
+        let clean_at = ids.clean_at.load(Ordering::Relaxed);
+        if clean_at != version {
+            if board.concerns(clean_at, version, |low| ids.has(low))
+                && let Some(kind) = self.find(ids)
+            {
                 return Check::Revoked(kind);
             }
             ids.clean_at.store(version, Ordering::Relaxed);
@@ -128,8 +131,8 @@ impl View {
         let age = self
             .shared
             .age(synced_at, board.synced_wall(), now.at, wall);
-        if age > freshness {
-            return Check::Stale { age };
+        if age > nanos(freshness) {
+            return Check::Stale { age: span(age) };
         }
         Check::Clear
     }
@@ -143,10 +146,10 @@ impl View {
             return None;
         }
         let wall = millis(now.wall.since_epoch());
-        Some(
-            self.shared
-                .age(synced_at, board.synced_wall(), now.at, wall),
-        )
+        let age = self
+            .shared
+            .age(synced_at, board.synced_wall(), now.at, wall);
+        Some(span(age))
     }
 
     #[inline(never)]
@@ -180,25 +183,38 @@ impl fmt::Debug for View {
 impl Shared {
     /// An instant as it stands on the board; none if it is not after the base.
     fn since_base(&self, at: Instant) -> Option<u64> {
-        let nanos = at.checked_duration_since(self.base)?.as_nanos();
-        // 584 years are enough; zero and the maximum have a meaning of their own.
-        Some(u64::try_from(nanos).ok()?.clamp(NEVER + 1, FULL - 1))
+        let since = at.checked_duration_since(self.base)?;
+        // Zero and the maximum have a meaning of their own.
+        Some(nanos(since).clamp(NEVER + 1, FULL - 1))
     }
 
-    /// The longer of the spans that both clocks saw pass. The monotonic clock stands still while a machine
-    /// sleeps; the wall clock does not, and may be set.
+    /// The longer of the spans that both clocks saw pass, in nanoseconds. The monotonic clock stands still
+    /// while a machine sleeps; the wall clock does not, and may be set.
     #[inline]
-    fn age(&self, synced_at: u64, synced_wall: u64, at: Instant, wall: u64) -> Duration {
-        let synced = Duration::from_nanos(synced_at);
-        let age = at
-            .saturating_duration_since(self.base)
-            .saturating_sub(synced);
-        let by_wall = Duration::from_millis(wall.saturating_sub(synced_wall));
-        if by_wall + self.jump < age {
+    fn age(&self, synced_at: u64, synced_wall: u64, at: Instant, wall: u64) -> u64 {
+        let age = nanos(at.saturating_duration_since(self.base)).saturating_sub(synced_at);
+        let by_wall = wall.saturating_sub(synced_wall).saturating_mul(1_000_000);
+        if by_wall.saturating_add(self.jump) < age {
             // Set back so far that it could hide a sleep.
-            return Duration::MAX;
+            return u64::MAX;
         }
         age.max(by_wall)
+    }
+}
+
+/// Whole nanoseconds, as many as fit: 584 years.
+#[inline]
+fn nanos(span: Duration) -> u64 {
+    let whole = span.as_secs().saturating_mul(1_000_000_000);
+    whole.saturating_add(u64::from(span.subsec_nanos()))
+}
+
+/// The span of so many nanoseconds; what does not fit is the longest there is.
+fn span(nanos: u64) -> Duration {
+    if nanos == u64::MAX {
+        Duration::MAX
+    } else {
+        Duration::from_nanos(nanos)
     }
 }
 

@@ -107,7 +107,7 @@ impl Writer {
             self.used[side as usize] = used + 1;
         }
         if record.is_revoked() {
-            self.shared.board.raise_version();
+            self.shared.board.raise_version(id);
         }
     }
 

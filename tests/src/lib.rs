@@ -4,6 +4,7 @@ pub mod api;
 #[cfg(unix)]
 pub mod nginx;
 pub mod outage;
+pub mod revocation;
 
 /// The examples of `docs/`.
 #[cfg(doctest)]

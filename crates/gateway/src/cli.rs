@@ -109,7 +109,10 @@ pub fn main() -> ExitCode {
         Command::Run { config } => block_on(run(&config)),
         #[cfg(feature = "demo")]
         Command::Demo(ports) => {
-            log::start(LogFormat::Text, "warn");
+            let _written = match log::start(LogFormat::Text, "warn") {
+                Ok(written) => written,
+                Err(error) => return failed(&error),
+            };
             block_on(crate::demo::run(ports))
         }
     }
@@ -182,7 +185,10 @@ async fn run(path: &Path) -> ExitCode {
         Ok(file) => file,
         Err(error) => return misconfigured(path, &error),
     };
-    log::start(file.config().log.format, "info");
+    let _written = match log::start(file.config().log.format, "info") {
+        Ok(written) => written,
+        Err(error) => return failed(&error),
+    };
     let mut running = match Gateway::start(file.config().clone()).await {
         Ok(running) => running,
         Err(StartError::Config(error)) => return misconfigured(path, &error),

@@ -1,6 +1,8 @@
 //! The log: lines of text or of JSON on standard error, and what the auth layers report in them. (Key
 //! sources log by themselves.)
 
+mod lines;
+
 use std::env;
 use std::io::{self, IsTerminal as _};
 
@@ -11,6 +13,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt};
 
+use self::lines::Lines;
+pub(crate) use self::lines::Written;
 use crate::config::LogFormat;
 
 /// What chooses the lines.
@@ -20,7 +24,12 @@ const VARIABLE: &str = "RUST_LOG";
 ///
 /// Libraries are heard from `info` upward, whatever it says. Below that some show requests as they are,
 /// with their paths and queries, and those may hold tokens.
-pub(crate) fn start(format: LogFormat, default: &str) {
+///
+/// Lines are written by a thread of their own, and the last of them when what is returned is dropped.
+///
+/// # Errors
+/// If there is no such thread to be had.
+pub(crate) fn start(format: LogFormat, default: &str) -> io::Result<Written> {
     let (filter, unreadable) = match env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::try_new(text) {
             Ok(filter) => (filter, false),
@@ -30,7 +39,8 @@ pub(crate) fn start(format: LogFormat, default: &str) {
         Err(env::VarError::NotUnicode(_)) => (EnvFilter::new(default), true),
     };
     let filter = filter.and(discreet());
-    let lines = fmt::layer().with_writer(io::stderr);
+    let (lines, written) = Lines::to(io::stderr())?;
+    let lines = fmt::layer().with_writer(lines);
     let lines = match format {
         LogFormat::Text => lines
             .with_ansi(io::stderr().is_terminal())
@@ -52,6 +62,7 @@ pub(crate) fn start(format: LogFormat, default: &str) {
             default, "RUST_LOG cannot be read, and is not followed"
         );
     }
+    Ok(written)
 }
 
 /// What may be said at all: anything of ours, and of others what is of `info` and above.

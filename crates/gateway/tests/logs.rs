@@ -8,10 +8,11 @@
 mod common;
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Version};
@@ -23,6 +24,9 @@ use portcullis_testing::{FakeIssuer, SigningKey};
 use serde_json::Value;
 
 use common::Program;
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// In every place of a request where nobody looks for a secret.
 const SECRETS: [&str; 6] = [
@@ -304,4 +308,81 @@ async fn text_is_for_people_and_the_variable_chooses_the_lines() {
         let complaint = all.contains("RUST_LOG cannot be read");
         assert_eq!(complaint, filter.contains("=b="), "{filter}\n{all}");
     }
+}
+
+/// A program that is killed when it is dropped.
+struct Unread(Child);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    let config = r#"
+        [server]
+        listen = "127.0.0.1:0"
+        [[route]]
+        path = "/open/"
+        upstream = ["http://127.0.0.1:9"]
+        auth = "none"
+    "#;
+    fs::write(&file, config).unwrap();
+    let program = Command::new(env!("CARGO_BIN_EXE_portcullis"))
+        .args(["run", "--config", file.to_str().unwrap()])
+        .env("RUST_LOG", "info")
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut program = Unread(program.unwrap());
+    let mut log = BufReader::new(program.0.stderr.take().unwrap());
+    let mut ready = String::new();
+    while !ready.contains("ready") {
+        ready.clear();
+        assert!(log.read_line(&mut ready).unwrap() > 0, "it listens");
+    }
+    let (_, listen) = ready.split_once("127.0.0.1:").unwrap();
+    let port: String = listen.chars().take_while(char::is_ascii_digit).collect();
+
+    // Nobody reads from here on. A pipe takes 64 KiB, and what is said is several times that.
+    let mut client = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    for number in 0..2_000 {
+        client
+            .write_all(b"HEAD /nowhere HTTP/1.1\r\nhost: a\r\n\r\n")
+            .unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut bytes = [0; 4096];
+            let read = client.read(&mut bytes).unwrap_or(0);
+            assert!(read > 0, "request {number} is answered");
+            head.extend_from_slice(&bytes[..read]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 404 "));
+    }
+
+    let pid = program.0.id().to_string();
+    let asked = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(asked.unwrap().success());
+    let begun = Instant::now();
+    let ended = loop {
+        match program.0.try_wait().unwrap() {
+            Some(status) => break status,
+            None => assert!(begun.elapsed() < PATIENCE, "it ends all the same"),
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(ended.code(), Some(0));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(
+        rest.lines()
+            .filter(|line| line.contains("portcullis::access"))
+            .count()
+            > 100
+    );
 }

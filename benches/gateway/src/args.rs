@@ -28,9 +28,9 @@ pub(crate) struct ArgsError(String);
 
 const USAGE: &str = "\
 arguments:
-  --quick          7 rounds of 100 ms samples: for a first look, not for publishing
-  --rounds N       rounds per group (41)
-  --sample MS      milliseconds per sample (150)
+  --quick          15 rounds of 60 ms samples: for a first look, not for publishing
+  --rounds N       rounds per group (101)
+  --sample MS      milliseconds per sample (60)
   --concurrency N  requests under way at the same time (32)
   --idle N         idle connections (10000)
   --slow N         slow connections (1000)
@@ -50,8 +50,8 @@ impl Args {
         while let Some(name) = given.next() {
             match name.as_str() {
                 "--quick" => {
-                    args.rounds = 7;
-                    args.sample = Duration::from_millis(100);
+                    args.rounds = 15;
+                    args.sample = Duration::from_millis(60);
                 }
                 "--rounds" => args.rounds = number(&name, given.next())?,
                 "--sample" => {
@@ -83,8 +83,8 @@ impl Args {
 impl Default for Args {
     fn default() -> Self {
         Self {
-            rounds: 41,
-            sample: Duration::from_millis(150),
+            rounds: 101,
+            sample: Duration::from_millis(60),
             concurrency: 32,
             idle: 10_000,
             slow: 1_000,
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn nothing_given_is_the_documented_method() {
         let args = parse("").expect("understood");
-        assert_eq!((args.rounds, args.sample.as_millis()), (41, 150));
+        assert_eq!((args.rounds, args.sample.as_millis()), (101, 60));
         assert_eq!(
             (args.concurrency, args.idle, args.slow),
             (32, 10_000, 1_000)
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn later_arguments_refine_quick() {
         let args = parse("--quick --rounds 9 --only HTTP/2").expect("understood");
-        assert_eq!((args.rounds, args.sample.as_millis()), (9, 100));
+        assert_eq!((args.rounds, args.sample.as_millis()), (9, 60));
         assert!(args.wants("HTTP/2") && !args.wants("HTTP/1.1"));
     }
 

@@ -6,7 +6,7 @@ use crate::args::Args;
 use crate::case::{self, Case};
 use crate::load::{self, Protocol};
 use crate::report::{Report, Row};
-use crate::server::Server;
+use crate::server::{Server, processor_time};
 use crate::stats::{median, minimum};
 use crate::tokens::Tokens;
 
@@ -17,8 +17,8 @@ struct Samples {
     nanos: Vec<f64>,
     latencies: Vec<u64>,
     answered: u64,
-    /// What the process that is measured has used.
-    processor: Option<Duration>,
+    /// What the process that is measured has used, and what everybody has: it, the upstream and the load.
+    used: Option<(Duration, Duration)>,
 }
 
 /// Measures every case.
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, protocol: Protocol) -> Report {
         }
         for index in order {
             if let Ok(server) = &cases[index].server {
-                samples[index].take(server, protocol, &tokens, args.sample);
+                samples[index].take(server, &upstream, protocol, &tokens, args.sample);
             }
         }
     }
@@ -57,18 +57,21 @@ pub(crate) fn run(args: &Args, protocol: Protocol) -> Report {
 // === impl Samples ===
 
 impl Samples {
-    fn take(&mut self, server: &Server, protocol: Protocol, tokens: &Tokens, take: Duration) {
-        let before = server.processor_time();
+    fn take(
+        &mut self,
+        server: &Server,
+        upstream: &Server,
+        protocol: Protocol,
+        tokens: &Tokens,
+        take: Duration,
+    ) {
+        let before = used(server, upstream);
         let mut sample = load::sample(server.address(), protocol, &tokens.tokens, take);
-        let used = server
-            .processor_time()
-            .zip(before)
-            .map(|(after, before)| after.saturating_sub(before));
-        self.processor = match (self.processor, used) {
-            (Some(sum), Some(used)) => Some(sum + used),
-            (None, used) => used,
-            (Some(_), None) => None,
-        };
+        if let (Some(before), Some(after)) = (before, used(server, upstream)) {
+            let (own, all) = self.used.unwrap_or_default();
+            let more = |after: Duration, before| after.saturating_sub(before);
+            self.used = Some((own + more(after.0, before.0), all + more(after.1, before.1)));
+        }
         self.answered += sample.answered;
         let requests = sample.requests.max(1) as f64;
         self.nanos.push(sample.took.as_secs_f64() * 1e9 / requests);
@@ -76,8 +79,16 @@ impl Samples {
     }
 }
 
+/// What the server has used so far, and what everybody has who has a part in a request.
+fn used(server: &Server, upstream: &Server) -> Option<(Duration, Duration)> {
+    let own = server.processor_time()?;
+    let others = upstream.processor_time()? + processor_time(std::process::id())?;
+    Some((own, own + others))
+}
+
 fn row(case: Case, mut samples: Samples) -> Row {
     samples.latencies.sort_unstable();
+    let each = |used: Duration| used.as_secs_f64() * 1e9 / samples.answered.max(1) as f64;
     Row {
         name: case.name,
         absent: case.server.err(),
@@ -85,9 +96,7 @@ fn row(case: Case, mut samples: Samples) -> Row {
         middle: 1e9 / median(&samples.nanos),
         p50: percentile(&samples.latencies, 50),
         p99: percentile(&samples.latencies, 99),
-        processor: samples
-            .processor
-            .map(|used| used.as_secs_f64() * 1e9 / samples.answered.max(1) as f64),
+        processor: samples.used.map(|(own, all)| (each(own), each(all))),
         nanos: samples.nanos,
     }
 }

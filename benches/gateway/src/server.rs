@@ -58,15 +58,7 @@ impl Server {
 
     /// The time that its threads, and those of its children, have been on a processor.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
-        let mut nanos = 0;
-        for process in self.processes() {
-            for thread in fs::read_dir(format!("/proc/{process}/task")).ok()? {
-                // The first figure of three: nanoseconds on a processor.
-                let stat = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-                nanos += stat.split(' ').next()?.parse::<u64>().ok()?;
-            }
-        }
-        Some(Duration::from_nanos(nanos))
+        self.processes().into_iter().map(processor_time).sum()
     }
 
     /// The bytes of memory that it and its children hold, shared pages counted in each.
@@ -119,6 +111,19 @@ impl Drop for Server {
             thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// The time that the threads of a process have been on a processor.
+pub(crate) fn processor_time(process: u32) -> Option<Duration> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    threads
+        .map(|thread| {
+            // The first figure of three: nanoseconds on a processor.
+            let stat = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            let nanos = stat.split(' ').next()?.parse().ok()?;
+            Some(Duration::from_nanos(nanos))
+        })
+        .sum()
 }
 
 /// An address that nobody listens on.

@@ -42,7 +42,7 @@ struct Times {
 }
 
 /// Before time is taken: connections are made, and tokens seen.
-const WARM: Duration = Duration::from_millis(50);
+const WARM: Duration = Duration::from_millis(15);
 
 /// The target of every request, whatever the way.
 const TARGET: &str = "/api/items/17?page=2";

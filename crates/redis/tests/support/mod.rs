@@ -5,6 +5,8 @@
     reason = "each test uses some of it; a test that cannot go on should stop"
 )]
 
+pub(crate) mod node;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,7 +29,9 @@ pub(crate) fn config(address: SocketAddr) -> RedisConfig {
 }
 
 pub(crate) fn builder(server: &RedisServer) -> RedisLogBuilder {
-    RedisLog::builder(config(server.address())).with_deadline(Duration::from_secs(1))
+    RedisLog::builder(config(server.address()))
+        .with_deadline(Duration::from_secs(1))
+        .with_durable_within(Duration::from_secs(1))
 }
 
 pub(crate) async fn connected(builder: RedisLogBuilder) -> RedisLog {
@@ -51,8 +55,11 @@ pub(crate) const fn revoke() -> Edit {
     }
 }
 
+/// An order written under the secret of the nodes.
 pub(crate) fn order(n: u8) -> Append {
-    Append::new(OpId::random(), Epoch::random(), vec![(id(n), revoke())])
+    let mut order = Append::new(OpId::random(), Epoch::random(), vec![(id(n), revoke())]);
+    order.fingerprints = node::secrets(b'x').fingerprints().collect();
+    order
 }
 
 pub(crate) async fn append(log: &RedisLog, n: u8) -> Result<Appended, LogError> {

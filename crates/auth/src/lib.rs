@@ -57,8 +57,10 @@ mod metadata;
 mod reason;
 mod report;
 mod require;
+mod revocable;
 mod revocations;
 mod service;
+mod sessions;
 mod standing;
 mod url;
 mod verdict;
@@ -72,13 +74,16 @@ pub use challenge::Challenge;
 pub use degrade::{Decision, Degrade, Grace, OutageBudget};
 pub use extract::{Bearer, CookieToken, Extracted, QueryToken, TokenExtractor, extractor_fn};
 pub use jwt::{
-    ClaimsOutline, HeaderOutline, Issuer, JwtVerifier, JwtVerifierBuilder, Keys, TokenOutline,
+    ClaimsOutline, HeaderOutline, Issuer, JwtVerifier, JwtVerifierBuilder, Keys, LogoutVerifier,
+    LogoutVerifierBuilder, TokenOutline,
 };
 pub use metadata::ResourceMetadata;
 pub use reason::Reason;
 pub use require::{Require, RequireFuture, RequireLayer, Shortfall};
+pub use revocable::RevocableTokens;
 pub use revocations::Revocations;
 pub use service::{Auth, AuthLayer, ResponseFuture};
+pub use sessions::SessionGuard;
 pub use standing::{Standing, StandingView};
 pub use verdict::{Held, Outage, Verdict};
 pub use verifier::{Attempt, Gate, Presented, Verifier};

@@ -118,6 +118,9 @@ reasons! {
     /// The token was revoked.
     Revoked = "revoked", Token,
         "The token was revoked.";
+    /// The session of the token has ended.
+    SessionEnded = "session_ended", Token,
+        "The session of the token has ended.";
     /// Of such a token it can never be said that it was not revoked: it lives too long, or has no date.
     Unrevocable = "not_revocable", Token,
         "The token lives too long, or does not say since when, so it could not be revoked.";

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 
-use portcullis_core::{Admission, Head, Refusal, Secret, Work};
+use portcullis_core::{Admission, Head, OutageCause, Refusal, Secret, Work};
 
-use crate::{Reason, Verdict};
+use crate::{Outage, Reason, Verdict};
 
 /// Turns a token into a [`Verdict`], in two phases.
 ///
@@ -162,6 +162,21 @@ impl fmt::Debug for Gate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gate").finish_non_exhaustive()
     }
+}
+
+/// The verdict about a token that came without a request of its own.
+pub(crate) async fn settle<V: Verifier>(verifier: &V, token: &Secret) -> Verdict {
+    let request = http::Request::new(());
+    let gate = Gate::new(Head::of(&request), None);
+    match verifier.try_verify(Presented::new(token.expose()), &gate) {
+        Attempt::Done(verdict) => return verdict,
+        Attempt::NeedsIo => {}
+        // Nobody was asked who could refuse.
+        Attempt::NotAdmitted(_) => {
+            return Verdict::Indeterminate(Outage::new(OutageCause::KeyUnavailable));
+        }
+    }
+    verifier.clone().verify(token.clone()).await
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The registered claims.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use portcullis_core::UnixTime;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::scan;
 use crate::Reason;
@@ -56,7 +58,26 @@ pub(crate) struct Claims<'a> {
     pub(crate) at_hash: bool,
     #[serde(default, deserialize_with = "present")]
     pub(crate) c_hash: bool,
+    #[serde(default, deserialize_with = "present")]
+    pub(crate) nonce: bool,
+    /// As it stands: only a logout token has a use for it.
+    #[serde(borrow, default)]
+    events: Option<&'a RawValue>,
 }
+
+/// Whether a token is about a logout (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogoutEvent {
+    /// It is not.
+    Absent,
+    /// It says so, and not in the right form: the value is no JSON object.
+    Malformed,
+    /// It is.
+    Present,
+}
+
+/// The member of `events` that makes a logout token.
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 /// A NumericDate (RFC 7519 section 2): seconds since the epoch, a fraction allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +109,23 @@ impl<'a> Claims<'a> {
     /// Whether the token has a claim that only ID tokens have (OpenID Connect Core 3.1.3.6, 3.3.2.11).
     pub(crate) fn is_id_token(&self) -> bool {
         self.at_hash || self.c_hash
+    }
+
+    /// Whether it is about a logout. Some use `events` for something of their own.
+    pub(crate) fn logout_event(&self) -> LogoutEvent {
+        let Some(events) = self.events else {
+            return LogoutEvent::Absent;
+        };
+        let events: Result<HashMap<Cow<'_, str>, &RawValue>, _> =
+            serde_json::from_str(events.get());
+        match events
+            .ok()
+            .and_then(|mut events| events.remove(LOGOUT_EVENT))
+        {
+            None => LogoutEvent::Absent,
+            Some(event) if event.get().starts_with('{') => LogoutEvent::Present,
+            Some(_) => LogoutEvent::Malformed,
+        }
     }
 
     /// The client, by whichever name the provider gives it.

@@ -11,7 +11,7 @@ mod header;
 mod known;
 mod scan;
 
-pub(crate) use claims::{Claims, Strings};
+pub(crate) use claims::{Claims, LogoutEvent, Strings};
 pub(crate) use compact::{Compact, HEADER_BUFFER, SIGNATURE_MAX};
 pub(crate) use header::Header;
 pub(crate) use known::{KnownHeader, KnownHeaders};

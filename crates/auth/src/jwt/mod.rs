@@ -5,6 +5,7 @@ pub(crate) mod fuzz;
 mod identity;
 mod issuer;
 mod judge;
+mod logout;
 mod outline;
 mod policy;
 mod recall;
@@ -25,6 +26,7 @@ pub use builder::JwtVerifierBuilder;
 use issuer::Trusted;
 pub use issuer::{Issuer, Keys};
 use judge::{Judged, Miss};
+pub use logout::{LogoutVerifier, LogoutVerifierBuilder};
 pub use outline::{ClaimsOutline, HeaderOutline, TokenOutline};
 use recall::Recalled;
 

@@ -6,7 +6,7 @@ use portcullis_core::UnixTime;
 
 use super::roles::RolePath;
 use crate::Reason;
-use crate::jose::{Claims, Header};
+use crate::jose::{Claims, Header, LogoutEvent};
 use crate::key::{Algorithm, AlgorithmSet};
 
 /// What the tokens of one issuer must look like. Its hash stands for it in the key of the verdict cache.
@@ -34,6 +34,12 @@ pub(super) enum TokenRule {
     Scoped,
     /// Not at all.
     Any,
+    /// It is no access token but a logout token (OpenID Connect Back-Channel Logout 1.0): only
+    /// [`LogoutVerifier`](super::LogoutVerifier) asks for one.
+    Logout {
+        /// Whether the type must say so.
+        typed: bool,
+    },
 }
 
 // === impl Policy ===
@@ -138,6 +144,18 @@ impl Policy {
     fn token_type(&self, header: &Header<'_>, claims: &Claims<'_>) -> Result<(), Reason> {
         let typ = header.media_type();
         let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        if let Some(TokenRule::Logout { typed }) = self.rule {
+            let untyped = !typed && (typ.is_none() || is("JWT"));
+            return if untyped || is("logout+jwt") {
+                logout(claims)
+            } else {
+                Err(Reason::TokenType)
+            };
+        }
+        // Section 4.1 of the same: some issuers do not give logout tokens a type of their own.
+        if claims.logout_event() != LogoutEvent::Absent {
+            return Err(Reason::TokenType);
+        }
         match self.rule {
             Some(TokenRule::AccessToken) => {
                 if !is("at+jwt") {
@@ -178,6 +196,29 @@ impl Policy {
             .client()
             .is_some_and(|id| self.clients.iter().any(|one| **one == *id));
         if known { Ok(()) } else { Err(Reason::Client) }
+    }
+}
+
+/// What a logout token must have and must not (sections 2.4 and 2.6).
+fn logout(claims: &Claims<'_>) -> Result<(), Reason> {
+    match claims.logout_event() {
+        LogoutEvent::Absent => return Err(Reason::TokenType),
+        LogoutEvent::Malformed => return Err(Reason::MalformedClaim),
+        LogoutEvent::Present => {}
+    }
+    // What only ID tokens have. The `nonce` must not be there, whatever it is.
+    if claims.nonce || claims.is_id_token() {
+        return Err(Reason::TokenType);
+    }
+    let named = [&claims.jti, &claims.sub, &claims.sid];
+    if named.into_iter().flatten().any(|name| name.is_empty()) {
+        return Err(Reason::MalformedClaim);
+    }
+    let whose = claims.sub.is_some() || claims.sid.is_some();
+    if whose && claims.jti.is_some() && claims.iat.is_some() {
+        Ok(())
+    } else {
+        Err(Reason::MissingClaim)
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn value() -> impl Strategy<Value = Value> {
         json!(["a", ["b"]]),
         json!([["b"], {"roles": "b"}]),
         json!({"roles": ["admin", 7]}),
+        json!({"http://schemas.openid.net/event/backchannel-logout": {}}),
+        json!(["http://schemas.openid.net/event/backchannel-logout"]),
         json!("a\u{7}b"),
         json!(""),
         json!([]),
@@ -132,6 +134,7 @@ pub(crate) const CLAIMS: &[&str] = &[
     "amr",
     "auth_time",
     "cnf",
+    "events",
     "roles",
     "realm_access",
 ];

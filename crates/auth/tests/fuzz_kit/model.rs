@@ -86,7 +86,7 @@ fn token_type(rule: Rule, header: &Header, claims: &Claims) -> Judged<()> {
         Rule::AccessToken => typ == Some("at+jwt"),
         Rule::Any | Rule::Scoped => matches!(typ, None | Some("jwt" | "at+jwt")),
     };
-    if !fits {
+    if !fits || claims.logout {
         return Err(Reason::TokenType);
     }
     let complete = claims.sub && claims.iat.is_some() && claims.jti && claims.client_id;
@@ -139,6 +139,8 @@ struct Claims {
     client_id: bool,
     scope: Option<Strings>,
     bound: bool,
+    /// Whether it says to be a logout token.
+    logout: bool,
     roles: usize,
 }
 
@@ -200,6 +202,7 @@ impl Claims {
                 "nbf" => claims.nbf = Some(date(node)?),
                 "iat" => claims.iat = Some(date(node)?),
                 "cnf" => claims.bound = true,
+                "events" => claims.logout = says_logout(node),
                 "roles" => claims.roles = roles(node),
                 // What only describes may be null.
                 "sid" | "acr" | "amr" | "auth_time" | "client_id" | "azp" | "appid" | "cid"
@@ -233,6 +236,14 @@ impl Strings {
             Self::One(one) => std::slice::from_ref(one).iter(),
             Self::Many(many) => many.iter(),
         }
+    }
+}
+
+fn says_logout(node: &Node) -> bool {
+    const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+    match node {
+        Node::Object(members) => members.iter().any(|(name, _)| name == EVENT),
+        _ => false,
     }
 }
 

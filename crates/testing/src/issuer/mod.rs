@@ -236,6 +236,21 @@ impl FakeIssuer {
         self.state().token()
     }
 
+    /// A logout token in the making, for the client `client`, with this issuer and its time. Finish it with
+    /// [`issue`](TokenBuilder::issue).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let issuer = portcullis_testing::FakeIssuer::start().await;
+    /// let token = issuer.logout_token("web").session("s-4711").issue();
+    /// // POST it to your service as the form parameter `logout_token`.
+    /// # drop(token);
+    /// # }
+    /// ```
+    pub fn logout_token(&self, client: &str) -> TokenBuilder {
+        self.state().logout_token(client)
+    }
+
     /// Lets a client in at `/token`. Before the first of these calls any client is let in.
     pub fn register_client(&self, id: &str, secret: &str) {
         self.state()

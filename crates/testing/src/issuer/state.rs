@@ -103,6 +103,15 @@ impl State {
             .signed_by(&key)
     }
 
+    pub(super) fn logout_token(&self, client: &str) -> TokenBuilder {
+        let key = self.keys().signing.clone();
+        self.mint
+            .logout_token()
+            .issuer(&self.name)
+            .audience(client)
+            .signed_by(&key)
+    }
+
     pub(super) fn key_set(&self) -> Value {
         json!({ "keys": self.keys().published })
     }

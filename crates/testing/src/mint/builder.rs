@@ -50,6 +50,9 @@ pub struct TokenBuilder {
 
 /// How long a token lives when nobody says otherwise.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// The same for logout tokens.
+const LOGOUT_LIFETIME: Duration = Duration::from_secs(120);
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 
 // === impl TokenBuilder ===
 
@@ -71,6 +74,17 @@ impl TokenBuilder {
         .token_id(&jti)
         .issued_at(now)
         .expires_at(now + LIFETIME)
+    }
+
+    /// A logout token made at `now` (OpenID Connect Back-Channel Logout 1.0, section 2.4): `typ` is
+    /// `logout+jwt`, `events` says what it is, `sub` is `alice`, `iat` is now, `exp` is two minutes later,
+    /// `jti` is unique. `sid`, issuer and audience are not set.
+    pub fn logout_at(now: UnixTime) -> Self {
+        Self::at(now)
+            .typ("logout+jwt")
+            .without("client_id")
+            .claim("events", json!({ LOGOUT_EVENT: {} }))
+            .expires_at(now + LOGOUT_LIFETIME)
     }
 
     /// Sets `iss`.

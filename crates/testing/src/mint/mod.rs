@@ -59,6 +59,11 @@ impl KeyMint {
     pub fn token(&self) -> TokenBuilder {
         TokenBuilder::at(self.now())
     }
+
+    /// A logout token in the making, issued now.
+    pub fn logout_token(&self) -> TokenBuilder {
+        TokenBuilder::logout_at(self.now())
+    }
 }
 
 impl Default for KeyMint {

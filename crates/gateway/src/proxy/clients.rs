@@ -55,6 +55,9 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 const STREAM_SEND_BUFFER: usize = 64 << 10;
 const HTTP1_BUFFER: usize = 256 << 10;
 
+/// The largest head of an answer over HTTP/2. Over HTTP/1.1 the buffer is the bound.
+const HTTP2_HEAD: u32 = 64 << 10;
+
 // === impl Clients ===
 
 impl Clients {
@@ -136,6 +139,7 @@ impl Silence {
             .http2_initial_stream_window_size(STREAM_WINDOW)
             .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .http2_max_send_buf_size(STREAM_SEND_BUFFER)
+            .http2_max_header_list_size(HTTP2_HEAD)
             .build(connector)
     }
 }

@@ -120,13 +120,23 @@ impl Exchange {
     /// Notes a byte of the request.
     pub(super) fn client_spoke(&self) {
         self.touch();
-        self.clients_turn.store(false, Ordering::Relaxed);
+        if self.clients_turn.swap(false, Ordering::Relaxed) {
+            self.deadline_came_nearer();
+        }
     }
 
     /// Notes that there is no more of the request.
     pub(super) fn request_done(&self) {
-        self.client_spoke();
+        self.touch();
+        self.clients_turn.store(false, Ordering::Relaxed);
         self.request_done.store(true, Ordering::Relaxed);
+        self.deadline_came_nearer();
+    }
+
+    /// The request is sent by the task of one connection, and the deadline is watched by that of another,
+    /// which looks at it when it is polled.
+    fn deadline_came_nearer(&self) {
+        self.response.wake();
     }
 
     /// Notes the head of the answer.
@@ -176,11 +186,12 @@ impl Exchange {
 
 impl Watched for Exchange {
     fn deadline(&self) -> Option<Instant> {
-        if self.over().is_some() {
-            return Some(self.last() + MOMENT);
-        }
+        // Before anything else: the connection lives on, and whatever it does next is not ended by this.
         if self.response_done.load(Ordering::Relaxed) && self.request_done.load(Ordering::Relaxed) {
             return None;
+        }
+        if self.over().is_some() {
+            return Some(self.last() + MOMENT);
         }
         let (quiet, _) = self.quiet();
         Some(self.expires().map_or(quiet, |at| at.min(quiet)))
@@ -230,6 +241,9 @@ impl Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+
     use portcullis_core::{Identity, IdentityParts, Provenance, UnixTime};
     use tokio::time::advance;
 
@@ -341,17 +355,44 @@ mod tests {
         assert_eq!(left(&exchange), None);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_and_done_has_no_deadline_either() {
+        let exchange = open();
+        exchange.end_as(Cause::UpstreamLate);
+        exchange.response_done();
+        assert_eq!(left(&exchange), Some(MOMENT), "the request still streams");
+        exchange.request_done();
+        assert_eq!(left(&exchange), None);
+    }
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl std::task::Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_watches_hears_that_the_deadline_came_nearer() {
+        let count = Arc::new(Count::default());
+        let heard = || count.0.load(Ordering::SeqCst);
+        let exchange = open();
+        let watch = || exchange.wait_for_upstream(&Waker::from(Arc::clone(&count)));
+        exchange.wait_for_client(Waker::noop());
+        watch();
+        exchange.client_spoke();
+        assert_eq!((heard(), left(&exchange)), (1, Some(PATIENCE)));
+        watch();
+        exchange.client_spoke();
+        assert_eq!(heard(), 1, "it went away");
+        exchange.request_done();
+        assert_eq!(heard(), 2);
+    }
+
     #[test]
     fn the_first_cause_stays_and_everybody_hears_of_it() {
-        use std::sync::Arc;
-        use std::sync::atomic::AtomicUsize;
-        #[derive(Default)]
-        struct Count(AtomicUsize);
-        impl std::task::Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::SeqCst);
-            }
-        }
         let count = Arc::new(Count::default());
         let exchange = open();
         exchange.wait_for_client(&Waker::from(Arc::clone(&count)));

@@ -188,7 +188,10 @@ impl Drive<'_> {
             (Quiet::No, _) => driven.deadline(),
             (Quiet::Head(since), _) => Some(since + self.limits.header),
             (Quiet::Idle(since), Course::Serving) => Some(since + self.limits.idle),
-            (Quiet::Idle(_), Course::Ending(by)) => by,
+            // What was asked just before it was told has been answered just now, perhaps.
+            (Quiet::Idle(since), Course::Ending(by)) => {
+                by.map(|by| by.max(since + self.limits.header))
+            }
         }
     }
 }

@@ -40,6 +40,11 @@ pub(crate) fn watch(watched: Arc<dyn Watched>) {
     DRIVEN.set(Some(watched));
 }
 
+/// Takes whatever the task drove from under watch: it begins something else.
+pub(super) fn watch_nothing() {
+    DRIVEN.set(None);
+}
+
 /// What a task drives, while it is not being polled.
 #[derive(Default)]
 pub(super) struct Driven(Option<Arc<dyn Watched>>);

@@ -62,46 +62,69 @@ pub(crate) fn clean_trailers(trailers: &mut HeaderMap) {
     }
 }
 
-/// Whether a header is a claim that only the gateway may make, in any spelling that CGI-like servers
-/// make equal (`_` for `-`).
+/// Whether a header is a claim that only the gateway may make, in any spelling that somebody behind it
+/// makes equal: CGI-like servers read `_` for `-`, and some any sign that is neither letter nor digit.
 ///
 /// | claim | names |
 /// |---|---|
 /// | who the caller is | `x-auth-*` |
-/// | where the request comes from | `forwarded`, `x-forwarded-*`, `x-real-ip` |
+/// | where the request comes from | `forwarded`, `forwarded-for`, `x-forwarded`, `x-forwarded-*`, and the names in [`ADDRESSES`] |
 /// | another target or method than the one that was judged | `x-original-*`, `x-rewrite-url`, `x-http-method`, `x-http-method-override`, `x-method-override` |
 /// | what a CGI server takes for its proxy | `proxy` |
-/// | framing, content type and request id, spelled with `_` | `content_length`, `transfer_encoding`, `content_type`, `x_request_id` |
+/// | framing, content type and request id, spelled otherwise than with `-` | `content_length`, `transfer.encoding`, `content~type`, `x_request_id` |
 pub(crate) fn is_claim(name: &str) -> bool {
+    // What begins otherwise is none, which is most of what there is.
     match name.as_bytes() {
-        [b'x', b'-' | b'_', ..] => {
+        [b'x', second, ..] if !second.is_ascii_alphanumeric() => {
             [&b"x-auth-"[..], b"x-forwarded-", b"x-original-"]
                 .iter()
                 .any(|prefix| begins(name, prefix))
                 || is_one_of(
                     name,
                     &[
-                        b"x-real-ip",
+                        b"x-forwarded",
                         b"x-rewrite-url",
                         b"x-http-method",
                         b"x-http-method-override",
                         b"x-method-override",
                     ],
                 )
-                || (name.contains('_') && is_one_of(name, &[b"x-request-id"]))
+                || is_one_of(name, &ADDRESSES)
+                || is_misspelled(name, &[b"x-request-id"])
         }
-        [b'f', ..] => name == "forwarded",
-        [b'p', ..] => name == "proxy",
+        [b'f', ..] => {
+            is_one_of(name, &[b"forwarded", b"forwarded-for"]) || is_one_of(name, &ADDRESSES)
+        }
+        [b'p', ..] => name == "proxy" || is_one_of(name, &ADDRESSES),
         [b'c' | b't', ..] => {
-            name.contains('_')
-                && is_one_of(
+            is_one_of(name, &ADDRESSES)
+                || is_misspelled(
                     name,
                     &[b"content-length", b"content-type", b"transfer-encoding"],
                 )
         }
+        [b'w', ..] => is_one_of(name, &ADDRESSES),
         _ => false,
     }
 }
+
+/// What proxies, content delivery networks and frameworks take for the address of a client. They are not
+/// read here, and nobody behind the gateway is to read them from a client.
+const ADDRESSES: [&[u8]; 13] = [
+    b"cf-connecting-ip",
+    b"cf-connecting-ipv6",
+    b"client-ip",
+    b"fastly-client-ip",
+    b"proxy-client-ip",
+    b"true-client-ip",
+    b"wl-proxy-client-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-originating-ip",
+    b"x-real-ip",
+    b"x-remote-addr",
+    b"x-remote-ip",
+];
 
 /// What a trailer must not say, beside claims.
 const HEAD_ONLY: [&str; 16] = [
@@ -154,10 +177,15 @@ fn is_one_of(name: &str, names: &[&[u8]]) -> bool {
     names.iter().any(|other| same(name.as_bytes(), other))
 }
 
+/// Whether it is one of these to a server that makes variables of names, but not to others.
+fn is_misspelled(name: &str, names: &[&[u8]]) -> bool {
+    is_one_of(name, names) && !names.contains(&name.as_bytes())
+}
+
 /// Whether two names are the same to a server that makes variables of them.
 fn same(name: &[u8], dashed: &[u8]) -> bool {
-    let fold = |byte: &u8| if *byte == b'_' { b'-' } else { *byte };
-    name.len() == dashed.len() && name.iter().zip(dashed).all(|(a, b)| fold(a) == *b)
+    let same = |(a, b): (&u8, &u8)| a == b || (*b == b'-' && !a.is_ascii_alphanumeric());
+    name.len() == dashed.len() && name.iter().zip(dashed).all(same)
 }
 
 /// What the listener read otherwise than it is written. It takes `gzip, chunked` for chunked content and

@@ -1,6 +1,6 @@
 //! Fields that are for one hop.
 
-use http::header::{CONNECTION, EXPECT, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, EXPECT, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -17,6 +17,8 @@ pub(super) fn strip_request(headers: &mut HeaderMap, http2: bool) {
     strip(headers);
     headers.remove(HTTP2_SETTINGS);
     headers.remove(EXPECT);
+    // Meant for a proxy, and this is the last one (RFC 9110 section 11.7.2).
+    headers.remove(PROXY_AUTHORIZATION);
     if te {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         if !http2 {
@@ -107,6 +109,7 @@ mod tests {
         let mut headers = map(&lines);
         headers.insert(EXPECT, HeaderValue::from_static("100-continue"));
         headers.insert(HTTP2_SETTINGS, HeaderValue::from_static("AAMAAABk"));
+        headers.insert(PROXY_AUTHORIZATION, HeaderValue::from_static("Basic eDp5"));
         strip_request(&mut headers, false);
         assert_eq!(left(&headers), ["trailer", "x-end"]);
     }

@@ -57,6 +57,12 @@ fn claims() -> Vec<Row> {
             "X-AUTH_subject: mallory\r\nx_auth-SCOPES: admin",
             CLEAN,
         ),
+        head("with dots", "X.Auth.Subject: mallory", CLEAN),
+        head(
+            "with any other sign",
+            "x~auth!subject: mallory\r\nx+auth^scopes: admin",
+            CLEAN,
+        ),
         head(
             "twice",
             "x-auth-subject: mallory\r\nx-auth-subject: mallory",
@@ -84,6 +90,16 @@ fn claims() -> Vec<Row> {
             CLEAN,
         ),
         head(
+            "an address, as content delivery networks tell it",
+            "true-client-ip: 1.2.3.4\r\ncf-connecting-ip: 1.2.3.4\r\nclient-ip: 1.2.3.4",
+            CLEAN,
+        ),
+        head(
+            "an address, as one once told it",
+            "x-forwarded: 1.2.3.4\r\nforwarded.for: 1.2.3.4\r\nx-client-ip: 1.2.3.4",
+            CLEAN,
+        ),
+        head(
             "a host and a scheme",
             "x-forwarded-host: admin\r\nx-forwarded-proto: https",
             CLEAN,
@@ -101,6 +117,7 @@ fn claims() -> Vec<Row> {
             CLEAN,
         ),
         head("a length with an underscore", "content_length: 5", CLEAN),
+        head("a length with a dot", "content.length: 5", CLEAN),
         head(
             "chunks with an underscore",
             "transfer_encoding: chunked",
@@ -178,6 +195,11 @@ fn hops() -> Vec<Row> {
         head(
             "… or a field of its own",
             "connection: x-a\r\nx-a: 1",
+            CLEAN,
+        ),
+        head(
+            "credentials for a proxy",
+            "proxy-authorization: Basic eDp5",
             CLEAN,
         ),
         head(

@@ -11,9 +11,9 @@ use portcullis_testing::{Fault, FaultProxy, RedisServer};
 
 const DEADLINE: Duration = Duration::from_millis(50);
 /// What a busy machine may add to a deadline.
-const SLACK: Duration = Duration::from_millis(250);
+const SLACK: Duration = Duration::from_millis(450);
 /// Longer than any wait between attempts in these tests.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn config(address: SocketAddr) -> RedisConfig {
     RedisConfig::parse(&format!("redis://{address}"))
@@ -255,14 +255,15 @@ async fn more_calls_than_may_be_under_way_fail_at_once() {
 #[tokio::test]
 async fn an_old_connection_is_replaced_without_a_failed_call() {
     let server = RedisServer::start().await;
-    let link = config(server.address()).with_max_age(Duration::from_secs(1));
+    let link = config(server.address())
+        .with_max_age(Duration::from_secs(1))
+        .with_deadline(Duration::from_secs(5));
     let link = Link::start(link).unwrap();
     assert!(link.connected_within(PATIENCE).await);
-    until(&link, |answer| {
-        assert_eq!(*answer, Ok(()));
-        link.health().reconnects >= 2
-    })
-    .await;
+    while link.health().reconnects < 2 {
+        assert_eq!(link.ping().await, Ok(()));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[tokio::test]

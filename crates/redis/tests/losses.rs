@@ -97,6 +97,47 @@ async fn a_failover_that_lost_an_acknowledged_entry_gets_it_back_from_whoever_sa
 }
 
 #[tokio::test]
+async fn a_restart_from_an_old_snapshot_is_noticed_and_made_good() {
+    let mut server = RedisServer::start().await;
+    let node = Node::new(log_on(&server).await);
+    let revoker = node.revoker();
+    revoker.revoke(Node::session("saved")).await.unwrap();
+    assert_eq!(server.command(&["SAVE"]).await, "OK");
+    revoker.revoke(Node::session("forgotten")).await.unwrap();
+    server.restart().await;
+    // The same epoch, and a number that was given before.
+    let log = log_on(&server).await;
+    append(&log, 1).await.unwrap();
+    until(
+        async || set(&log, 7).await.map_or(0, |set| set.len()),
+        |count| *count == 3,
+    )
+    .await;
+    assert!(node.is_revoked("saved") && node.is_revoked("forgotten"));
+    node.until_synced().await;
+}
+
+#[tokio::test]
+async fn after_an_outage_the_next_poll_finds_the_server_whatever_the_wait_between_attempts() {
+    let mut server = RedisServer::builder().durable().start().await;
+    let patient = config(server.address()).with_reconnect_cap(Duration::from_secs(30));
+    let node = Node::new(connected(RedisLog::builder(patient)).await);
+    node.until_synced().await;
+    server.stop();
+    // Long enough for waits of seconds.
+    node.until_stale().await;
+    server.restart().await;
+    let back = std::time::Instant::now();
+    node.until_synced().await;
+    // Polls are 100 ms apart, and ask for an attempt each 250 ms at most.
+    assert!(
+        back.elapsed() < Duration::from_millis(1200),
+        "{:?}",
+        back.elapsed()
+    );
+}
+
+#[tokio::test]
 async fn a_log_without_a_part_of_it_begins_anew_under_another_name() {
     for part in ["meta", "log", "set", "expiry"] {
         let server = RedisServer::start().await;

@@ -10,7 +10,7 @@ use portcullis_revocation::log::{Lag, LogError, Quorum, Refused};
 use portcullis_testing::RedisServer;
 
 use self::support::node::Node;
-use self::support::{append, builder, connected, poll, until};
+use self::support::{append, awaited, builder, connected, poll, until};
 
 struct Three {
     primary: RedisServer,
@@ -34,7 +34,7 @@ async fn a_quorum_of_those_configured_answers_and_without_it_a_view_grows_stale(
     let log = connected(builder(&three.primary).with_replicas(2)).await;
     let quorum = async || poll(&log, None).await.unwrap().quorum;
     let in_step = |wanted| move |quorum: &Quorum| matches!(quorum, Quorum::Configured { good, .. } if *good == wanted);
-    let seen = until(quorum, in_step(2)).await;
+    let seen = awaited(quorum, in_step(2)).await;
     assert_eq!(seen.required(), 1);
     assert_eq!(seen.lag(), Lag::Within(Duration::from_secs(3)));
     let node = Node::new(connected(builder(&three.primary).with_replicas(2)).await);
@@ -48,7 +48,7 @@ async fn a_quorum_of_those_configured_answers_and_without_it_a_view_grows_stale(
     until(quorum, in_step(1)).await;
     assert!(node.is_clear(), "one of two is enough");
     three.replicas[1].freeze();
-    assert!(!until(quorum, in_step(0)).await.holds());
+    assert!(!awaited(quorum, in_step(0)).await.holds());
     node.until_troubled("no_quorum").await;
     node.until_stale().await;
 

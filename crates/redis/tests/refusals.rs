@@ -12,7 +12,9 @@ use portcullis_revocation::{BadEntry, Check, Trouble};
 use portcullis_testing::{RedisServer, Reply};
 
 use self::support::node::Node;
-use self::support::{append, builder, config, connected, id, log_on, order, poll, set, until};
+use self::support::{
+    append, awaited, builder, config, connected, id, log_on, order, poll, set, until,
+};
 
 const META: &str = "portcullis:{rv}:meta";
 const SET: &str = "portcullis:{rv}:set";
@@ -254,7 +256,7 @@ async fn scripts_are_loaded_again_where_a_server_forgot_them() {
     assert_eq!(poll(&log, None).await.unwrap().head.seq, 2);
     server.restart().await;
     until(async || append(&log, 3).await, Result::is_ok).await;
-    let set = until(async || set(&log, 2).await, Result::is_ok).await;
+    let set = awaited(async || set(&log, 2).await, Result::is_ok).await;
     assert_eq!(set.unwrap().len(), 3);
 }
 

@@ -1,6 +1,7 @@
 //! A connection that nobody waits for when it is down.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use portcullis_core::ConfigError;
 use redis::{Cmd, Value};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -83,16 +85,15 @@ impl Link {
     /// A link that begins to connect. The server may be down.
     ///
     /// # Errors
-    /// If a value of the configuration is out of its bounds.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// If a value of the configuration is out of its bounds, or this is not inside a Tokio runtime with
+    /// timers.
     pub fn start(config: RedisConfig) -> Result<Self, ConfigError> {
         Self::demanding(config, Demand::Primary)
     }
 
     pub(crate) fn demanding(config: RedisConfig, demand: Demand) -> Result<Self, ConfigError> {
         config.check()?;
+        inside_a_runtime()?;
         let rules = Rules {
             reconnect_cap: config.reconnect_cap,
             max_age: config.max_age,
@@ -209,6 +210,19 @@ impl fmt::Debug for Link {
             .field("health", &self.health())
             .finish_non_exhaustive()
     }
+}
+
+/// The only way to learn that a runtime has no timers is the panic of a timer.
+fn inside_a_runtime() -> Result<(), ConfigError> {
+    let timers = || drop(tokio::time::sleep(Duration::ZERO));
+    if Handle::try_current().is_ok() && catch_unwind(timers).is_ok() {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        "",
+        "is not inside a Tokio runtime with timers",
+        "start it from async code",
+    ))
 }
 
 // === impl Shared ===

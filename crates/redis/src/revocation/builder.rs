@@ -80,10 +80,7 @@ impl RedisLogBuilder {
     /// Begins to connect. The server may be down.
     ///
     /// # Errors
-    /// All that is wrong with the configuration.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
+    /// All that is wrong with the configuration, or that this is not inside a Tokio runtime with timers.
     pub fn start(self) -> Result<RedisLog, ConfigError> {
         let mut problems = Problems::new();
         let mut span = |field: &str, value: Duration, least: u64, most: u64| {
@@ -116,5 +113,34 @@ impl RedisLogBuilder {
         let keys = keys.map_or_else(|| Keys::new("portcullis"), Ok)?;
         let replicas = Replicas::new(self.replicas, self.max_lag);
         RedisLog::start(self, keys, replicas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_wrong_is_told_at_once_and_without_a_runtime_nothing_panics() {
+        let config = RedisConfig::parse("redis://localhost").unwrap();
+        let wrong = RedisLog::builder(config.clone().with_most_calls(0))
+            .with_max_lag(Duration::from_millis(1500))
+            .with_deadline(Duration::ZERO)
+            .with_durable_within(Duration::ZERO)
+            .with_replicas(101)
+            .with_prefix("{}");
+        let error = wrong.start().unwrap_err();
+        let paths: Vec<_> = error.problems().map(|problem| &*problem.path).collect();
+        let expected = [
+            "deadline",
+            "durable_within",
+            "max_lag",
+            "replicas",
+            "redis.most_calls",
+            "prefix",
+        ];
+        assert_eq!(paths, expected);
+        let error = RedisLog::builder(config).start().unwrap_err();
+        assert!(error.to_string().contains("runtime"), "{error}");
     }
 }

@@ -1,7 +1,6 @@
 //! The log of revocations on Redis.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use portcullis_core::ConfigError;

@@ -7,8 +7,9 @@
 
 pub(crate) mod node;
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use portcullis_redis::{RedisConfig, RedisLog, RedisLogBuilder};
 use portcullis_revocation::log::{
@@ -17,7 +18,7 @@ use portcullis_revocation::log::{
 use portcullis_revocation::{Id, Kind, Record};
 use portcullis_testing::RedisServer;
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A configuration with deadlines for a busy machine.
 pub(crate) fn config(address: SocketAddr) -> RedisConfig {
@@ -86,11 +87,13 @@ pub(crate) async fn set(log: &RedisLog, limit: usize) -> Result<Vec<(Id, Record)
 }
 
 /// Asks again until the answer is as it should be.
-pub(crate) async fn until<T>(ask: impl AsyncFn() -> T, holds: impl Fn(&T) -> bool) -> T
-where
-    T: std::fmt::Debug,
-{
-    let begun = std::time::Instant::now();
+pub(crate) async fn until<T: Debug>(ask: impl AsyncFn() -> T, holds: impl Fn(&T) -> bool) {
+    drop(awaited(ask, holds).await);
+}
+
+/// The same, and gives the answer.
+pub(crate) async fn awaited<T: Debug>(ask: impl AsyncFn() -> T, holds: impl Fn(&T) -> bool) -> T {
+    let begun = Instant::now();
     loop {
         let answer = ask().await;
         if holds(&answer) {

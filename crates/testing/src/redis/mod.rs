@@ -132,9 +132,10 @@ impl RedisServer {
         self.restart().await;
     }
 
-    /// Deletes everything.
+    /// Deletes everything, as soon as it may: a primary may have to wait for its replicas.
     pub async fn flush(&self) {
-        assert_eq!(self.command(&["FLUSHALL"]).await, "OK");
+        self.until(async |server| server.command(&["FLUSHALL"]).await == "OK")
+            .await;
     }
 
     /// Makes a replica a primary.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod body_limits;
+mod broken_off;
 mod cors;
 #[cfg(unix)]
 mod crowd;

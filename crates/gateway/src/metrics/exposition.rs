@@ -1,0 +1,244 @@
+//! The numbers as text, in the format of OpenMetrics 1.0.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use http::HeaderValue;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeGaugeValue, EncodeLabelSet, MetricEncoder, NoLabelSet, text,
+};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::route::RouteCounts;
+use super::{Key, Metrics};
+use crate::admin::{ConfigHealth, IssuerHealth};
+
+/// What the text says of itself.
+pub(crate) const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// What every name begins with.
+const PREFIX: &str = "portcullis";
+
+/// Everything that is shown, as it stands. What is not counted, but known elsewhere, comes along.
+///
+/// Rows of labels appear with their first count: so a route costs what is asked of it. Nothing is
+/// waited for, and routes are at most [so many](super::MOST_ROUTES) for each listener.
+pub(crate) struct Scrape {
+    metrics: Arc<Metrics>,
+    routes: Vec<(Key, Arc<RouteCounts>)>,
+    config: ConfigHealth,
+    issuers: BTreeMap<String, IssuerHealth>,
+}
+
+/// Where families of metrics are written.
+struct Page<'a>(DescriptorEncoder<'a>);
+
+// === impl Scrape ===
+
+impl Scrape {
+    pub(crate) fn new(
+        metrics: &Arc<Metrics>,
+        config: ConfigHealth,
+        issuers: Vec<IssuerHealth>,
+    ) -> Self {
+        let routes = metrics.routes.lock();
+        let routes = routes
+            .iter()
+            .map(|(key, counts)| (key.clone(), Arc::clone(counts)))
+            .collect();
+        let issuers = issuers.into_iter();
+        Self {
+            metrics: Arc::clone(metrics),
+            routes,
+            config,
+            issuers: issuers
+                .map(|issuer| (issuer.issuer.clone(), issuer))
+                .collect(),
+        }
+    }
+
+    /// The text.
+    ///
+    /// # Errors
+    /// None, for text takes whatever is written.
+    pub(crate) fn text(self) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(self));
+        let mut written = String::new();
+        text::encode(&mut written, &registry)?;
+        Ok(written)
+    }
+
+    fn requests(&self, page: &mut Page<'_>) -> fmt::Result {
+        let rows = self.routes.iter().flat_map(|((listener, route), counts)| {
+            counts.requests().map(move |([method, status], count)| {
+                let labels = [
+                    ("listener", listener.as_str()),
+                    ("route", &**route),
+                    ("method", method),
+                    ("status", status),
+                ];
+                (labels, count)
+            })
+        });
+        page.counters(
+            "requests",
+            "Requests, with the class of their answer.",
+            rows,
+        )?;
+        let help = "Time until the head of the answer, or until the client gave up.";
+        let mut durations = page.family("request_duration", help, true, MetricType::Histogram)?;
+        for ((listener, route), counts) in &self.routes {
+            let Some(took) = counts.took() else {
+                continue;
+            };
+            let labels = [("listener", listener.as_str()), ("route", &**route)];
+            durations
+                .encode_family(&labels)?
+                .encode_histogram::<NoLabelSet>(took.sum, took.count, &took.buckets, None)?;
+        }
+        let rows = self.routes.iter().flat_map(|((_, route), counts)| {
+            let faults = counts.faults();
+            faults.map(move |(kind, count)| ([("route", &**route), ("kind", kind)], count))
+        });
+        let help = "Requests that an upstream did not answer.";
+        page.counters("upstream_errors", help, rows)?;
+        let reasons = self.metrics.reasons.read();
+        let rows = reasons.map(|(reason, count)| ([("reason", reason)], count));
+        let help = "Requests that the gateway answered itself, with a reason.";
+        page.counters("refusals", help, rows)
+    }
+
+    fn verdicts(&self, page: &mut Page<'_>) -> fmt::Result {
+        let verdicts = &self.metrics.verdicts;
+        let rows = verdicts.read().map(|([outcome, provenance], count)| {
+            ([("outcome", outcome), ("provenance", provenance)], count)
+        });
+        page.counters("auth_verdicts", "Verdicts of the auth layers.", rows)?;
+        let rows = verdicts.read_degraded();
+        let rows = rows.map(|([cause, who], count)| ([("cause", cause), ("as", who)], count));
+        let help = "Requests let through without a verdict, as their route says.";
+        page.counters("degraded_admissions", help, rows)
+    }
+
+    fn keys(&self, page: &mut Page<'_>) -> fmt::Result {
+        let issuers = || self.issuers.values();
+        let rows = issuers().map(|issuer| {
+            let labels = [("issuer", &*issuer.issuer), ("state", issuer.keys)];
+            (labels, 1_u64)
+        });
+        let help = "How the keys of an issuer are: 1, with the state as a label.";
+        page.gauges("issuer_keys_state", help, false, rows)?;
+        let usable = |issuer: &IssuerHealth| u64::try_from(issuer.usable_keys).unwrap_or(u64::MAX);
+        let rows = issuers().map(|issuer| ([("issuer", &*issuer.issuer)], usable(issuer)));
+        page.gauges("issuer_keys", "Usable keys of an issuer.", false, rows)?;
+        let rows = issuers().filter_map(|issuer| {
+            let age = issuer.age_seconds?;
+            Some(([("issuer", &*issuer.issuer)], age))
+        });
+        let help = "Age of the keys of an issuer, where there are any that were fetched.";
+        page.gauges("issuer_keys_age", help, true, rows)
+    }
+
+    fn connections(&self, page: &mut Page<'_>) -> fmt::Result {
+        let shown = self.metrics.connections.lock().clone();
+        let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let label = |(listener, _): &(super::Listener, _)| [("listener", listener.as_str())];
+        let rows = shown.iter().map(|it| (label(it), gauge(it.1.open())));
+        page.gauges("connections", "Connections of clients.", false, rows)?;
+        let rows = shown.iter().map(|it| (label(it), gauge(it.1.most())));
+        page.gauges("connections_max", "Connections there may be.", false, rows)?;
+        let rows = shown.iter().map(|it| (label(it), it.1.accepted()));
+        page.counters("connections_accepted", "Connections that were taken.", rows)?;
+        let rows = shown.iter().map(|it| (label(it), it.1.saturations()));
+        let help = "Times that there were as many connections as may be, and others had to wait.";
+        page.counters("connections_saturated", help, rows)
+    }
+
+    fn config(&self, page: &mut Page<'_>) -> fmt::Result {
+        let alone = |count| [([("", ""); 0], count)];
+        let help = "The configurations since the start, the one in use included.";
+        page.gauges(
+            "config_generation",
+            help,
+            false,
+            alone(self.config.generation),
+        )?;
+        let help = "Time since the configuration in use was taken.";
+        page.gauges("config_age", help, true, alone(self.config.age_seconds))?;
+        let refused = u64::from(!self.config.last_error.is_empty());
+        let help = "1 while a newer configuration is there that cannot be used, else 0.";
+        page.gauges("config_refused", help, false, alone(refused))?;
+        let failures = self.metrics.config_failures.load(Ordering::Relaxed);
+        let help = "Attempts to take a configuration that cannot be used.";
+        page.counters("config_failures", help, alone(failures))
+    }
+}
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let page = &mut Page(encoder);
+        self.requests(page)?;
+        self.verdicts(page)?;
+        self.keys(page)?;
+        self.connections(page)?;
+        self.config(page)?;
+        page.family("build", "What runs here.", false, MetricType::Info)?
+            .encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+}
+
+impl fmt::Debug for Scrape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scrape").finish_non_exhaustive()
+    }
+}
+
+// === impl Page ===
+
+impl Page<'_> {
+    fn family<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        seconds: bool,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        let unit = seconds.then_some(&Unit::Seconds);
+        self.0.encode_descriptor(name, help, unit, kind)
+    }
+
+    fn counters<L: EncodeLabelSet>(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (L, u64)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, false, MetricType::Counter)?;
+        for (labels, count) in rows {
+            family
+                .encode_family(&labels)?
+                .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauges<L: EncodeLabelSet, V: EncodeGaugeValue>(
+        &mut self,
+        name: &str,
+        help: &str,
+        seconds: bool,
+        rows: impl IntoIterator<Item = (L, V)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, seconds, MetricType::Gauge)?;
+        for (labels, value) in rows {
+            family.encode_family(&labels)?.encode_gauge(&value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,6 +1,7 @@
 //! A real redis-server for a test, to be frozen, killed, flushed and replicated.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -83,6 +84,12 @@ impl RedisServer {
     #[must_use]
     pub fn password(&self) -> Option<&str> {
         self.password.as_deref()
+    }
+
+    /// The folder that it writes into, such as `dump.rdb` when it is told to `SAVE`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// What it wrote into its log.

@@ -171,6 +171,17 @@ fn whoever_needs_it_gets_an_attempt_before_its_time_and_not_too_often() {
     assert!(!bench.machine.wake(bench.now), "it is connected");
 }
 
+#[test]
+fn whoever_was_to_connect_and_failed_is_followed_by_another() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.step(), Step::Connect);
+    bench.machine.restart(bench.now);
+    let wait = bench.wait();
+    assert!(wait <= FIRST_WAIT);
+    bench.pass(wait);
+    assert_eq!(bench.step(), Step::Connect);
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Pass(u64),

@@ -1,12 +1,11 @@
 //! Messages of a channel, as hints: of no message is known that it came, or came once.
 
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use portcullis_core::{Backoff, Jitter};
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection::subscribe;
 use crate::RedisConfig;
@@ -32,29 +31,36 @@ pub(crate) async fn listen(
     let mut waits = backoff.with_jitter(Jitter::Equal).delays();
     loop {
         up.borrow_and_update();
-        let begun = tokio::time::Instant::now();
-        if let Err(cause) = once(&config, &channel, &mut up, &hint).await {
-            tracing::debug!(target: "portcullis::redis", server = %config, %cause, "no hints");
+        let begun = Instant::now();
+        match once(&config, &channel, &mut up, &hint).await {
+            // The link sets the pace.
+            Ok(()) => {
+                hint();
+                continue;
+            }
+            Err(cause) => {
+                tracing::debug!(target: "portcullis::redis", server = %config, %cause, "no hints");
+            }
         }
         if begun.elapsed() >= STABLE {
             waits.reset();
         }
         tokio::select! {
             () = sleep(waits.next_delay()) => {}
-            // The server is there again, so try at once; but a link that comes and goes does not set the pace.
-            () = after(up.changed(), Duration::from_millis(20)) => hint(),
+            // The server is there again.
+            () = changed(&mut up) => hint(),
         }
     }
 }
 
-async fn after(changed: impl Future<Output = Result<(), watch::error::RecvError>>, rest: Duration) {
-    if changed.await.is_err() {
-        std::future::pending::<()>().await;
+/// Waits until the link has a new connection.
+async fn changed(up: &mut watch::Receiver<u64>) {
+    if up.changed().await.is_err() {
+        std::future::pending().await
     }
-    sleep(rest).await;
 }
 
-/// One subscription, until it ends.
+/// One subscription, until it ends, or the link has a new connection.
 async fn once(
     config: &RedisConfig,
     channel: &str,
@@ -77,12 +83,7 @@ async fn once(
                 Ok(Err(_)) => return Err(super::Cause::Closed),
                 Err(_) => return Err(super::Cause::Timeout),
             },
-            changed = up.changed() => {
-                if changed.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                return Ok(());
-            }
+            () = changed(up) => return Ok(()),
         }
     }
 }

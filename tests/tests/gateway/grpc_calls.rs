@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use portcullis_core::{Clock, SystemClock, UnixTime};
-use portcullis_gateway::Running;
+use portcullis_gateway::{Config, Running};
 use portcullis_testing::FakeIssuer;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -76,6 +76,7 @@ impl Health for Desk {
 struct Called {
     gateway: Running,
     issuer: FakeIssuer,
+    config: String,
     task: JoinHandle<()>,
 }
 
@@ -90,17 +91,18 @@ impl Called {
                 .serve_with_incoming(TcpIncoming::from(listener))
                 .await;
         });
-        let gateway = gateway(&format!(
+        let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n\
              [[issuer]]\nurl = \"{}\"\naudiences = [\"{}\"]\nleeway = \"1s\"\n\
-             [[route]]\npath = \"/grpc.health.v1.Health\"\nupstream = [\"http://{upstream}\"]\nscopes = [\"desk\"]",
+             [[route]]\npath = \"/grpc.health.v1.Health\"\nupstream = [\"http://{upstream}\"]\nprotocol = \"http2\"\n\
+             scopes = [\"desk\"]",
             issuer.issuer(),
             issuer.audience(),
-        ))
-        .await;
+        );
         Self {
-            gateway,
+            gateway: gateway(&config).await,
             issuer,
+            config,
             task,
         }
     }
@@ -224,6 +226,14 @@ async fn hundreds_of_streams_do_not_keep_each_other_from_the_upstream() {
     }
     let check = clients[0].check(about("", &called.token()));
     timeout(PATIENCE, check).await.unwrap().unwrap();
+    // And where they go by is known to every later configuration: it uses the same connections.
+    let config = Config::parse(&called.config).unwrap();
+    called.gateway.reload(config).await.unwrap();
+    let mut client = called.client().await;
+    for _ in 0..150 {
+        let watch = client.watch(about("endless", &called.token()));
+        open.push(timeout(PATIENCE, watch).await.unwrap().unwrap());
+    }
 }
 
 #[tokio::test]
@@ -243,7 +253,8 @@ async fn a_call_that_the_client_gives_up_ends_at_the_upstream() {
         drop(dropped);
     });
     let gateway = gateway(&format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"http://{upstream}\"]"
+        "[server]\nlisten = \"127.0.0.1:0\"\n[[route]]\npath = \"/\"\nauth = \"none\"\n\
+         upstream = [\"http://{upstream}\"]\nprotocol = \"http2\""
     ))
     .await;
     let channel = Endpoint::try_from(format!("http://{}", gateway.address())).unwrap();

@@ -36,7 +36,7 @@ async fn either_protocol_in_front_meets_either_behind() {
 }
 
 #[tokio::test]
-async fn grpc_goes_over_http2_with_its_trailers() {
+async fn grpc_goes_through_with_its_trailers() {
     let upstream = Upstream::answering(|received| {
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", "5".parse().expect("a value"));
@@ -49,8 +49,9 @@ async fn grpc_goes_over_http2_with_its_trailers() {
             .expect("a response")
     })
     .await;
-    let stand = Stand::between(issuer().await, upstream, "").await;
-    let request = Request::post(stand.url("/api/Orders/Get"))
+    let guarded = HTTP2_ROUTE.replace("auth = \"none\"", "scopes = [\"api:read\"]");
+    let stand = Stand::between(issuer().await, upstream, &guarded).await;
+    let request = Request::post(stand.url("/two/Orders/Get"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
         .header("authorization", format!("Bearer {}", stand.token()))
@@ -65,13 +66,24 @@ async fn grpc_goes_over_http2_with_its_trailers() {
         (&"5".parse().unwrap(), &"no such order".parse().unwrap())
     );
     let received = stand.upstream.last();
-    assert_eq!(
-        received.version,
-        Version::HTTP_2,
-        "although the route says nothing of it"
-    );
+    assert_eq!(received.version, Version::HTTP_2);
     assert_eq!(received.headers["te"], "trailers");
     assert_eq!(received.headers["x-auth-subject"], "alice");
+}
+
+#[tokio::test]
+async fn no_client_chooses_what_is_spoken_to_an_upstream() {
+    let stand = Stand::start().await;
+    let request = || {
+        Request::post(stand.url("/open/Orders/Get"))
+            .header("content-type", "application/grpc")
+            .body(Full::new(Bytes::from_static(b"x")))
+            .unwrap()
+    };
+    for answer in [send(request()).await, send_http2(request()).await] {
+        assert_eq!(answer.status, 200);
+        assert_eq!(stand.upstream.last().version, Version::HTTP_11);
+    }
 }
 
 #[tokio::test]

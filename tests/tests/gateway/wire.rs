@@ -122,6 +122,11 @@ impl Wire {
         String::from_utf8_lossy(&std::mem::take(&mut self.ahead)).into_owned()
     }
 
+    /// How many bytes were read and not asked for yet.
+    pub(crate) fn ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
     /// Leaves the connection as it is.
     pub(crate) fn into_stream(self) -> TcpStream {
         self.stream

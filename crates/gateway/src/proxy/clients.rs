@@ -10,9 +10,10 @@ use portcullis_core::ConfigError;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::Connector;
+use super::lanes::{LANES, Traffic};
 use super::tls;
 use super::upload::Upload;
-use super::upstreams::LANES;
+
 use crate::config::UpstreamTls;
 
 /// A pool.
@@ -28,6 +29,7 @@ pub(crate) struct Clients {
 struct Shared {
     http1: Pool,
     http2: [Pool; LANES],
+    traffic: Traffic,
     tunnels: CancellationToken,
 }
 
@@ -88,6 +90,7 @@ impl Clients {
             shared: Arc::new(Shared {
                 http1: silence.http1(http1),
                 http2: std::array::from_fn(|_| silence.http2(http2.clone())),
+                traffic: Traffic::default(),
                 tunnels: tunnels.clone(),
             }),
         })
@@ -100,6 +103,11 @@ impl Clients {
     /// The pool of a lane, each of which has one connection to an upstream.
     pub(super) fn http2(&self, lane: usize) -> &Pool {
         &self.shared.http2[lane % LANES]
+    }
+
+    /// Which lanes are how full.
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.shared.traffic
     }
 
     /// What upgraded connections end with.

@@ -16,6 +16,8 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower::Service;
 
+use crate::sockets;
+
 /// Connects to upstreams, in the clear or by TLS: name, address and handshake within one bound.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
@@ -41,7 +43,6 @@ impl Connector {
     pub(super) fn new(tls: ClientConfig, bound: Duration, http2: bool) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        tcp.set_nodelay(true);
         // Of the addresses of a name each gets its share.
         tcp.set_connect_timeout(Some(bound));
         // A machine that is gone tells nobody: idle connections to it are found out by probes, and those
@@ -80,6 +81,10 @@ impl Service<Uri> for Connector {
         let http2 = self.http2;
         Box::pin(async move {
             let stream = connecting.await.map_err(|_| ConnectError::Late)??;
+            sockets::prepare(match &stream {
+                MaybeHttpsStream::Http(tcp) => tcp.inner(),
+                MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().inner(),
+            });
             if http2
                 && let MaybeHttpsStream::Https(tls) = &stream
                 && tls.inner().get_ref().1.alpn_protocol() != Some(b"h2")

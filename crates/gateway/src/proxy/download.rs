@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use pin_project::{pin_project, pinned_drop};
 
 use super::exchange::{Cause, Exchange};
-use super::upstreams::Lease;
+use super::lanes::Lease;
 
 /// The body of an answer. It ends with its [`Exchange`]:
 ///
@@ -20,7 +20,7 @@ use super::upstreams::Lease;
 /// |---|---|
 /// | HTTP/1.1 | the connection closed before the end of the body |
 /// | HTTP/2 | the stream reset: `CANCEL` |
-/// | gRPC | trailers: `UNAUTHENTICATED` if the token expired, else `UNAVAILABLE` |
+/// | gRPC, over HTTP/2 | trailers: `UNAUTHENTICATED` if the token expired, `RESOURCE_EXHAUSTED` if the request is too large, else `UNAVAILABLE` |
 ///
 /// Nobody can take what was cut off for the whole.
 #[pin_project(PinnedDrop)]
@@ -132,8 +132,10 @@ impl<B> PinnedDrop for Download<B> {
 
 fn trailers(cause: Cause) -> HeaderMap {
     let (status, message) = match cause {
-        Cause::Expired => ("16", "the token has expired"),
-        _ => ("14", "nothing came for too long"),
+        Cause::Expired => ("16", cause.as_str()),
+        // Sent again it would be no smaller.
+        Cause::TooLarge => ("8", cause.as_str()),
+        Cause::UpstreamLate | Cause::Idle | Cause::Broken => ("14", cause.as_str()),
     };
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert("grpc-status", HeaderValue::from_static(status));

@@ -11,6 +11,7 @@ mod connect;
 mod download;
 mod exchange;
 mod hop;
+mod lanes;
 mod leeways;
 mod stream_end;
 pub(crate) mod tls;
@@ -40,11 +41,13 @@ use self::answers::NoAnswer;
 pub(crate) use self::clients::Clients;
 use self::download::Download;
 use self::exchange::{Cause, Exchange};
+use self::lanes::Lease;
 pub(crate) use self::leeways::Leeways;
 use self::stream_end::StreamEnd;
 use self::upload::Upload;
-use self::upstreams::{Lease, Origin, Upstreams};
+use self::upstreams::{Origin, Upstreams};
 use crate::config::{HostToUpstream, Route, UpstreamProtocol};
+use crate::metrics::RouteTally;
 use crate::server::watch::watch;
 
 /// Forwards the requests of one route.
@@ -63,6 +66,7 @@ struct Shared {
     upstreams: Upstreams,
     clients: Clients,
     leeways: Leeways,
+    tally: RouteTally,
     http2: bool,
     own_host: bool,
     timeout: Duration,
@@ -81,12 +85,14 @@ impl Proxy {
         route: &Route,
         clients: &Clients,
         leeways: &Leeways,
+        tally: RouteTally,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             shared: Arc::new(Shared {
-                upstreams: Upstreams::new(&route.upstreams)?,
+                upstreams: Upstreams::new(&route.upstreams, clients.traffic())?,
                 clients: clients.clone(),
                 leeways: leeways.clone(),
+                tally,
                 http2: route.protocol == UpstreamProtocol::Http2,
                 own_host: route.host == HostToUpstream::Upstream,
                 timeout: route.timeout,
@@ -112,7 +118,11 @@ impl Service<Request<Body>> for Proxy {
             let protocol = Protocol::of(request.headers());
             Ok(match shared.forward(request, protocol).await {
                 Ok(answer) => answer,
-                Err(no_answer) => no_answer.refusal().response(protocol),
+                Err(no_answer) => {
+                    let refusal = no_answer.refusal();
+                    shared.tally.no_answer(refusal.reason(), no_answer.fault());
+                    refusal.response(protocol)
+                }
             })
         })
     }
@@ -137,9 +147,11 @@ impl Shared {
             return Err(NoAnswer::Over(Cause::TooLarge));
         }
         let origin = self.upstreams.next().ok_or(NoAnswer::Unreachable)?;
-        // gRPC is HTTP/2 by definition, whatever else the upstream speaks. A WebSocket is HTTP/1.1.
+        // The route says what its upstreams speak, and never a client. A WebSocket is HTTP/1.1.
         let websocket = upgrade::is_wanted(&request);
-        let http2 = !websocket && (self.http2 || protocol == Protocol::Grpc);
+        let http2 = !websocket && self.http2;
+        // Over HTTP/1.1 trailers would end the body well, and nobody might read them.
+        let trailers = protocol == Protocol::Grpc && request.version() == Version::HTTP_2;
         let client_upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
         let exchange = Arc::new(Exchange::new(
             self.timeout,
@@ -150,7 +162,7 @@ impl Shared {
         watch(exchange.clone());
         let request = self.outgoing(request, origin, http2, websocket, &exchange);
         let lease = if http2 {
-            origin.lease()
+            origin.lanes.lease()
         } else {
             Lease::default()
         };
@@ -188,9 +200,8 @@ impl Shared {
         }
         // The server says which it speaks.
         *response.version_mut() = Version::HTTP_11;
-        let grpc = protocol == Protocol::Grpc;
         Ok(response
-            .map(|body| ResponseBody::inner(Download::new(body, http2, grpc, exchange, lease))))
+            .map(|body| ResponseBody::inner(Download::new(body, http2, trailers, exchange, lease))))
     }
 
     fn stream_end<B>(&self, request: &Request<B>) -> Option<StreamEnd> {

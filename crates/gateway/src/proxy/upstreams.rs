@@ -1,13 +1,13 @@
-//! Whose turn it is, and by which connection.
+//! Whose turn it is.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use portcullis_core::{ConfigError, Problems};
 
+use super::lanes::{Lanes, Traffic};
 use crate::config::Upstream;
 
 /// The upstreams of a route, in turn.
@@ -24,33 +24,23 @@ pub(super) struct Origin {
     authority: Authority,
     /// The authority as it is written in `Host`.
     pub(super) host: HeaderValue,
-    lanes: Arc<[AtomicUsize; LANES]>,
+    /// Its connections of HTTP/2.
+    pub(super) lanes: Lanes,
 }
-
-/// A stream on one of several HTTP/2 connections to the same upstream.
-#[derive(Debug, Default)]
-pub(super) struct Lease {
-    lanes: Option<Arc<[AtomicUsize; LANES]>>,
-    pub(super) lane: usize,
-}
-
-/// How many HTTP/2 connections there may be to an upstream, of each gateway.
-///
-/// An upstream states how many streams it takes on one; most take a hundred. Further ones would wait for
-/// those that are open, and streams can be open for hours.
-pub(super) const LANES: usize = 8;
-const STREAMS: usize = 90;
 
 // === impl Upstreams ===
 
 impl Upstreams {
-    pub(super) fn new(upstreams: &[Upstream]) -> Result<Self, ConfigError> {
+    pub(super) fn new(upstreams: &[Upstream], traffic: &Traffic) -> Result<Self, ConfigError> {
         let mut problems = Problems::new();
         let all = upstreams
             .iter()
             .enumerate()
             .filter_map(|(index, upstream)| {
-                problems.absorb(&format!("upstream[{index}]"), Origin::new(upstream))
+                problems.absorb(
+                    &format!("upstream[{index}]"),
+                    Origin::new(upstream, traffic),
+                )
             })
             .collect();
         problems.into_result(Self {
@@ -72,7 +62,7 @@ impl Upstreams {
 // === impl Origin ===
 
 impl Origin {
-    fn new(upstream: &Upstream) -> Result<Self, ConfigError> {
+    fn new(upstream: &Upstream, traffic: &Traffic) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::new("", "is not an origin", "write scheme and host");
         let uri: Uri = upstream.as_str().parse().map_err(|_| wrong())?;
         let parts = uri.into_parts();
@@ -81,9 +71,9 @@ impl Origin {
         };
         Ok(Self {
             host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
+            lanes: traffic.to(&scheme, &authority),
             scheme,
             authority,
-            lanes: Arc::default(),
         })
     }
 
@@ -96,37 +86,11 @@ impl Origin {
         // All three are there.
         Uri::from_parts(parts).unwrap_or_default()
     }
-
-    /// The connection for one more stream: the first with room, else the one with the fewest.
-    pub(super) fn lease(&self) -> Lease {
-        let load = |lane: &AtomicUsize| lane.load(Ordering::Relaxed);
-        let lane = self
-            .lanes
-            .iter()
-            .position(|lane| load(lane) < STREAMS)
-            .or_else(|| (0..LANES).min_by_key(|lane| load(&self.lanes[*lane])))
-            .unwrap_or_default();
-        self.lanes[lane].fetch_add(1, Ordering::Relaxed);
-        Lease {
-            lanes: Some(Arc::clone(&self.lanes)),
-            lane,
-        }
-    }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme, self.authority)
-    }
-}
-
-// === impl Lease ===
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(lanes) = &self.lanes {
-            lanes[self.lane].fetch_sub(1, Ordering::Relaxed);
-        }
     }
 }
 
@@ -139,7 +103,7 @@ mod tests {
             .iter()
             .map(|origin| Upstream::parse(origin).unwrap())
             .collect();
-        Upstreams::new(&parsed).unwrap()
+        Upstreams::new(&parsed, &Traffic::default()).unwrap()
     }
 
     #[test]
@@ -158,21 +122,5 @@ mod tests {
             ["http://a/x?y", "https://b:8443/x?y", "http://a/x?y"]
         );
         assert!(self::upstreams(&[]).next().is_none());
-    }
-
-    #[test]
-    fn streams_fill_one_connection_after_the_other() {
-        let upstreams = upstreams(&["http://a"]);
-        let origin = upstreams.next().unwrap();
-        let mut leases: Vec<_> = (0..STREAMS * LANES).map(|_| origin.lease()).collect();
-        for (index, lease) in leases.iter().enumerate() {
-            assert_eq!(lease.lane, index / STREAMS);
-        }
-        let first = origin.lease().lane;
-        assert_eq!(first, 0, "all are full: any will do");
-        drop(leases.pop());
-        assert_eq!(origin.lease().lane, LANES - 1);
-        leases.truncate(3);
-        assert_eq!(origin.lease().lane, 0);
     }
 }

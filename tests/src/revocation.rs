@@ -109,24 +109,25 @@ impl Stand {
     /// If something is configured badly.
     pub fn start(configure: impl FnOnce(RevocationBuilder) -> RevocationBuilder) -> Self {
         let clock = TestClock::following_tokio();
+        let log = SwitchedLog::new(&clock);
+        Self::following(log, clock, configure)
+    }
+
+    /// A node of this clock that has read nothing yet of this log.
+    ///
+    /// # Panics
+    /// If something is configured badly.
+    pub fn following(
+        log: SwitchedLog,
+        clock: TestClock,
+        configure: impl FnOnce(RevocationBuilder) -> RevocationBuilder,
+    ) -> Self {
         let issuer = FakeIssuer::builder()
             .algorithm(Algorithm::Es256)
             .clock(clock.clone())
             .without_sockets();
-        Self::of(clock, issuer, configure)
-    }
-
-    /// A node of this clock, that trusts this issuer.
-    ///
-    /// # Panics
-    /// If something is configured badly.
-    pub fn of(
-        clock: TestClock,
-        issuer: FakeIssuer,
-        configure: impl FnOnce(RevocationBuilder) -> RevocationBuilder,
-    ) -> Self {
         let trusted = Issuer::new(issuer.issuer(), fixed(&[&issuer.key()]));
-        Self::trusting(clock, issuer, trusted, configure)
+        Self::trusting(log, clock, issuer, trusted, configure)
     }
 
     /// A node that trusts this issuer so.
@@ -134,12 +135,12 @@ impl Stand {
     /// # Panics
     /// If something is configured badly.
     pub fn trusting(
+        log: SwitchedLog,
         clock: TestClock,
         issuer: FakeIssuer,
         trusted: Issuer<TestClock>,
         configure: impl FnOnce(RevocationBuilder) -> RevocationBuilder,
     ) -> Self {
-        let log = SwitchedLog::new(&clock);
         let secrets =
             Secrets::new(&Secret::new(vec![7; 32])).expect("a secret that is long enough");
         let builder = Revocation::builder(secrets, log.clone()).with_clock(clock.clone());
@@ -189,7 +190,6 @@ impl Stand {
     }
 
     /// A token in the making, with a session and a tenant.
-    #[must_use]
     pub fn token(&self) -> TokenBuilder {
         let tenant = serde_json::json!({ "tenant": "blue" });
         self.issuer

@@ -22,6 +22,9 @@
 //! | [`RequireLayer`] | what one route demands of the identity |
 //! | [`JwtVerifier`], [`Issuer`], [`Keys`], [`jwks`], [`key`] | signed JWTs, their issuers and keys |
 //! | [`Verifier`], [`Verdict`] | the port for verifiers of your own |
+//! | [`Revocations`], [`StandingWatch`] | whether a caller still stands: for requests, and for streams that go on |
+//! | [`RevocableTokens`], [`LogoutVerifier`] | what the feeds of `portcullis-revocation` verify tokens with |
+//! | [`SessionGuard`] | tokens that are good only while their session is open |
 //! | [`Degrade`], [`OutageBudget`] | what may pass while the truth cannot be found out |
 //! | [`TokenExtractor`] | where the token is |
 //! | [`Reason`] | why a token is bad |
@@ -36,7 +39,7 @@
 //! The layer needs tokio's timer on its slow path, and [`jwks::Jwks`] a tokio runtime.
 //!
 //! # Limitations
-//! Opaque tokens (RFC 7662), a revocation view (its seam is [`StandingView`]) and DPoP are not there yet. A token bound to a key is refused.
+//! Opaque tokens (RFC 7662) and DPoP are not there yet. A token bound to a key is refused.
 
 mod anonymous;
 mod answers;

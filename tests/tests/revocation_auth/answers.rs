@@ -14,7 +14,9 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 
 /// Keeps what it is told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<(VerdictOutcome, &'static str, Option<StatusCode>)>>>);
+struct Told(Arc<Mutex<Vec<Event>>>);
+
+type Event = (VerdictOutcome, &'static str, Option<StatusCode>);
 
 impl Observer for Told {
     fn verdict(&self, event: &VerdictEvent<'_>) {

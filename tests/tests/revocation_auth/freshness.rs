@@ -232,7 +232,8 @@ async fn a_route_before_the_first_sync_lets_pass_only_by_name() {
 #[tokio::test(start_paused = true)]
 async fn the_observer_of_a_route_is_told() {
     #[derive(Clone, Default)]
-    struct Told(Arc<Mutex<Vec<(VerdictOutcome, &'static str, Option<u16>, bool)>>>);
+    struct Told(Arc<Mutex<Vec<Event>>>);
+    type Event = (VerdictOutcome, &'static str, Option<u16>, bool);
     impl Observer for Told {
         fn verdict(&self, event: &VerdictEvent<'_>) {
             let refused = event.refused.map(|status| status.as_u16());

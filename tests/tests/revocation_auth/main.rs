@@ -4,7 +4,7 @@
 mod allocations;
 mod answers;
 mod awaited;
-
+mod clocks;
 mod freshness;
 mod outage;
 mod targets;

@@ -24,6 +24,14 @@ use crate::key::MaterialId;
 /// | the entry is not older than its lifetime: at most 300 s, less up to a tenth | verified anew |
 ///
 /// Only a token with a valid signature gets in, so a flood of forged ones cannot drive out good ones.
+///
+/// Whether the caller still stands is asked at every hit, by the layer. So the verdict of a token that was
+/// revoked may stay: nothing passes by it, and whoever presents the token again is refused for the price of a
+/// lookup.
+///
+/// # Limitations
+/// What others keep beside an identity is not counted: its claims as a type of yours, and some 400 bytes for each
+/// view of revocations that is asked.
 #[derive(Clone)]
 pub struct VerdictCache {
     shared: Arc<Shared>,

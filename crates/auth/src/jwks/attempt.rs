@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -13,7 +14,7 @@ use super::fetch::{Fetched, Memory};
 use super::miss::{Began, Proof};
 use super::shared::Shared;
 use super::state::{Anchor, Unsaved};
-use super::{FetchError, KeySet};
+use super::{FetchError, KeySet, offset};
 
 /// A fetch whose end is not noted yet. Dropped, it counts as failed: no flight is in the air for ever.
 struct Attempt<C: Clock> {
@@ -68,6 +69,13 @@ impl<C: Clock> Attempt<C> {
         let before = shared.set.load_full();
         let now = shared.moment();
         let age = before.age(now.wall);
+        if let Ok(Fetched {
+            date: Some(date), ..
+        }) = &fetched
+        {
+            let ahead = offset::ahead_millis(*date, self.began.moment.wall, now.wall);
+            shared.issuer_ahead.store(ahead, Ordering::Relaxed);
+        }
         let result = fetched.and_then(|fetched| self.judge(fetched, &before));
         let next = self.note(now.at, &result, memory);
         // Outside the lock: observers are somebody else's code.

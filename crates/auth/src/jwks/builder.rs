@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -294,6 +294,7 @@ impl<C: Clock> JwksBuilder<C> {
         Shared {
             issuer: self.issuer.into(),
             set: ArcSwap::from_pointee(set),
+            issuer_ahead: AtomicI64::new(0),
             observer: self.observer.0,
             fetcher,
             store,

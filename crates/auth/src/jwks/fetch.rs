@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use portcullis_core::UnixTime;
 
 use crate::key::{DroppedKey, JwksOptions, VerifyingKey, parse_jwks};
 use crate::url::HttpUrl;
 
 use super::discovery::Discovery;
 use super::http_client::{Get, Got};
-use super::{FetchError, HttpClient, cache_control};
+use super::{FetchError, HttpClient, cache_control, offset};
 
 /// What fetches the keys of one issuer.
 #[derive(Debug)]
@@ -66,6 +67,8 @@ pub(super) struct Fetched {
     pub(super) lifetime: Option<Duration>,
     /// How long ago the server said so: not zero if a cache answered.
     pub(super) age: Duration,
+    /// The time at the issuer when it answered.
+    pub(super) date: Option<UnixTime>,
 }
 
 #[derive(Debug)]
@@ -101,6 +104,7 @@ impl Fetcher {
         let got = self.client.get(&get).await?;
         let lifetime = cache_control::lifetime(&got.headers);
         let age = cache_control::age(&got.headers);
+        let date = offset::date(&got.headers);
         if got.status == StatusCode::NOT_MODIFIED {
             // Unasked for, it says nothing about what we hold.
             return if asked {
@@ -108,6 +112,7 @@ impl Fetcher {
                     new: None,
                     lifetime,
                     age,
+                    date,
                 })
             } else {
                 Err(FetchError::Status(304))
@@ -124,6 +129,7 @@ impl Fetcher {
             }),
             lifetime,
             age,
+            date,
         })
     }
 

@@ -72,6 +72,14 @@ impl<C: Clock> Jwks<C> {
         self.shared.times.hard
     }
 
+    /// How many milliseconds the issuer's clock is ahead of ours, by the `Date` of its last good answer. None
+    /// where they agree, or nothing could be measured.
+    #[must_use]
+    pub fn issuer_ahead_millis(&self) -> Option<i64> {
+        let ahead = self.shared.issuer_ahead.load(Ordering::Relaxed);
+        (ahead != 0).then_some(ahead)
+    }
+
     /// How the keys are doing, for a readiness endpoint and for metrics.
     #[must_use]
     pub fn status(&self) -> JwksStatus {

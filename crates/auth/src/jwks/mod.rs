@@ -69,6 +69,7 @@ mod http_client;
 mod inspect;
 mod miss;
 mod missing;
+mod offset;
 mod options;
 mod permissions;
 mod saving;

@@ -1,6 +1,6 @@
 //! What all handles of a key source, its refresh task and its fetches share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ pub(super) type FetchTicket = Ticket<(), (), FetchError>;
 pub(super) struct Shared<C> {
     pub(super) issuer: Box<str>,
     pub(super) set: ArcSwap<KeySet>,
+    /// How many milliseconds the issuer's clock is ahead of ours, as measured last; zero if they agree.
+    pub(super) issuer_ahead: AtomicI64,
     pub(super) clock: C,
     pub(super) times: JwksTimes,
     pub(super) observer: Arc<dyn Observer>,

@@ -246,6 +246,9 @@ impl<C: Clock> Shared<C> {
         drop(claims);
         parts.payload = payload.into_boxed_slice();
         parts.key_id = key.kid.take();
+        if let Source::Remote(jwks) = &issuer.source {
+            parts.issuer_ahead_millis = jwks.issuer_ahead_millis();
+        }
         // With a `jti` too: who revokes may know the token and not what is in it.
         parts.token_hash = Some(TokenHash::SigningInput(sha256(&[compact.signing_input()])));
         Ok(Found::Proven(Proven {

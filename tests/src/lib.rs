@@ -16,4 +16,8 @@ pub mod docs {
     #[doc = include_str!("../../docs/ordering.md")]
     #[derive(Debug)]
     pub struct Ordering;
+
+    #[doc = include_str!("../../docs/revocation.md")]
+    #[derive(Debug)]
+    pub struct Revocation;
 }

@@ -1,0 +1,12 @@
+//! The feeds of revocation over real sockets, with tokens that were really signed: who may end what, what is
+//! refused, and that 200 is said of what is durable only.
+#![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
+
+mod backchannel;
+mod confusion;
+mod outcomes;
+mod requests;
+mod rfc7009;
+mod secrets;
+mod sessions;
+mod stand;

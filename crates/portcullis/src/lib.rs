@@ -44,11 +44,11 @@ pub mod axum;
 
 pub use portcullis_core::{
     AddressFallback, AddressSource, Admission, Backoff, ClaimsError, ClientAddress, ClientIp,
-    ClientKey, Clock, ConfigError, ConfigProblem, Delays, Head, Identity, IdentityParts, Jitter,
-    KeysEvent, KeysOutcome, Observer, OutageCause, Problem, Problems, Protocol, Provenance,
-    ProxyHeader, RefreshAhead, Refusal, RefusalBuilder, RefusalKind, RefusalStyle, RequestContext,
-    RequestExt, ResponseBody, Scopes, Secret, SystemClock, Ttl, UnixTime, VerdictEvent,
-    VerdictOutcome, Work,
+    ClientKey, Clock, CoarseClock, ConfigError, ConfigProblem, Delays, Head, Identity,
+    IdentityParts, Jitter, KeysEvent, KeysOutcome, MemoKey, Observer, OutageCause, Problem,
+    Problems, Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder,
+    RefusalKind, RefusalStyle, RequestContext, RequestExt, ResponseBody, Scopes, Secret,
+    SystemClock, TokenHash, Ttl, UnixTime, VerdictEvent, VerdictOutcome, Work,
 };
 
 #[cfg(any(feature = "auth", feature = "rust-crypto"))]

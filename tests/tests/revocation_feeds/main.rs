@@ -2,6 +2,7 @@
 //! refused, and that 200 is said of what is durable only.
 #![allow(clippy::unwrap_used, reason = "in a test it is an assertion")]
 
+mod allocations;
 mod backchannel;
 mod confusion;
 mod outcomes;

@@ -101,6 +101,9 @@ impl Presented {
 
     fn note(&self) -> &'static str {
         match self {
+            Self::OneToken => {
+                "The view has 100 000 tombstones and 1 000 watermarks of others, and 10 revocations a second arrive."
+            }
             Self::Pool => {
                 "Ours holds all of them in its cache of 16 MiB; for the row of tokens not seen before it has 32 KiB."
             }
@@ -116,10 +119,12 @@ impl Presented {
         match self {
             Self::OneToken => vec![
                 (Ours::new(kit), Verdicts::Cached),
+                (Ours::watched(kit), Verdicts::Cached),
                 (Ours::uncached(kit), Verdicts::Fresh),
             ],
             Self::Pool => vec![
                 (Ours::new(kit), Verdicts::Cached),
+                (Ours::watched(kit), Verdicts::Cached),
                 (Ours::unseen(kit), Verdicts::Fresh),
             ],
             _ => vec![(Ours::new(kit), Verdicts::Refused)],

@@ -3,6 +3,7 @@
 mod groups;
 mod ours;
 mod peers;
+mod revoked;
 mod setup;
 mod tokens;
 
@@ -79,9 +80,27 @@ fn rs256(args: &Args, budgets: &mut Budgets) {
             line("auth, garbage, a word", &garbage, 120.0, 4.0);
             line("auth, garbage, three long parts", &long, 120.0, 4.0);
             line("auth, same forged token again", &again, 300.0, 4.0);
+            watched(budgets, one.as_ref());
             not_cached(budgets, many.as_ref());
         }
     }
+}
+
+/// What a view of revocations adds to a cached verdict.
+fn watched(budgets: &mut Budgets, report: Option<&Report>) {
+    let row = |name| report.and_then(|report| report.row(name));
+    let (with, without) = (row(ours::WATCHED), row(ours::NAME));
+    let more = with.zip(without).map(|(with, without)| {
+        let least = with.minimum - without.minimum;
+        (least, with.median - without.median)
+    });
+    budgets.time(
+        "auth, cached, one token, a view of revocations more",
+        more,
+        25.0,
+    );
+    let same = without.and_then(|row| row.allocations).unwrap_or_default();
+    budgets.allocations("auth, cached, one token, with a view", with, same);
 }
 
 /// The signature check may cost what it costs; the budget is what we add to it.

@@ -15,6 +15,7 @@ use portcullis_core::{Identity, Observer, Provenance, VerdictEvent};
 use portcullis_testing::Algorithm;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
+use crate::revoked::Node;
 use crate::setup::{BARE, block_on};
 use crate::tokens::{AUDIENCE, ISSUER, Kit, SECRET};
 
@@ -22,6 +23,8 @@ use crate::tokens::{AUDIENCE, ISSUER, Kit, SECRET};
 pub(crate) const NAME: &str = "portcullis-auth";
 /// Ours with a cache too small for the tokens: each is verified, and cached for nobody.
 pub(crate) const UNSEEN: &str = "portcullis-auth, token not seen before";
+/// Ours with a view of revocations as in use.
+pub(crate) const WATCHED: &str = "portcullis-auth, with a view of revocations";
 /// Ours without a cache.
 pub(crate) const UNCACHED: &str = "portcullis-auth, cache off";
 
@@ -53,6 +56,8 @@ pub(crate) struct Ours {
     name: &'static str,
     layer: AuthLayer<JwtVerifier, Counts>,
     pub(crate) counts: Counts,
+    /// Keeps the view in step.
+    _node: Option<Node>,
 }
 
 // === impl Ours ===
@@ -73,6 +78,17 @@ impl Ours {
         Self::with_cache(UNCACHED, kit, VerdictCache::with_capacity(0))
     }
 
+    /// With the default cache, and a view that is asked for every token.
+    pub(crate) fn watched(kit: &Kit) -> Self {
+        let node = Node::start();
+        let mut ours = Self::new(kit);
+        ours.name = WATCHED;
+        ours.layer = ours.layer.with_standing(node.revocations.clone());
+        ours._node = Some(node);
+        ours.inserts_the_identity(&kit.token);
+        ours
+    }
+
     fn with_cache(name: &'static str, kit: &Kit, cache: VerdictCache) -> Self {
         let issuer = Issuer::new(ISSUER, keys(kit))
             .audience(AUDIENCE)
@@ -88,6 +104,7 @@ impl Ours {
             name,
             layer,
             counts,
+            _node: None,
         };
         ours.inserts_the_identity(&kit.token);
         ours

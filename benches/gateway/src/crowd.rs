@@ -54,7 +54,8 @@ pub(crate) fn run(args: &Args) -> String {
         Protocol::Http1,
         &tokens,
         "scopes = [\"api:read\"]",
-        "",
+        // Longer than the run, or the first to come could be gone before the last.
+        "idle_timeout = \"30m\"",
     );
     let mut text = format!(
         "### {TITLE}\n\n| the gateway with | resident MiB | requests of others | p50 µs | p99 µs | longest ms |\n\

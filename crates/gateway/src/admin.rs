@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: for the platform, never on the public listener.
+//! `/livez`, `/readyz` and `/metrics`: for the platform, never on the public listener.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,23 +8,27 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use portcullis_core::{Protocol, Refusal, RefusalKind};
 use serde::Serialize;
 use tower::Service;
 
-/// Answers probes.
+use crate::metrics::{self, Metrics, Scrape};
+
+/// Answers probes and scrapes.
 ///
 /// | path | answer |
 /// |---|---|
 /// | `/livez` | 200 while the process can answer at all |
 /// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, and how the keys of each issuer are |
+/// | `/metrics` | 200 with the numbers, in the format of OpenMetrics |
 ///
 /// Readiness does not follow the issuer: taking every instance out of service because the identity
 /// provider is down would turn its outage into ours, and known keys go on working.
 #[derive(Clone)]
 pub(crate) struct Admin {
     state: Arc<dyn State>,
+    metrics: Arc<Metrics>,
     unknown: Refusal,
 }
 
@@ -73,11 +77,12 @@ struct Readiness {
 // === impl Admin ===
 
 impl Admin {
-    pub(crate) fn new(state: Arc<dyn State>) -> Self {
+    pub(crate) fn new(state: Arc<dyn State>, metrics: Arc<Metrics>) -> Self {
         Self {
             state,
+            metrics,
             unknown: Refusal::builder(RefusalKind::NotFound, "no_route")
-                .detail("There is /livez and /readyz.")
+                .detail("There is /livez, /readyz and /metrics.")
                 .build(),
         }
     }
@@ -95,10 +100,24 @@ impl Admin {
                     issuers,
                 })
             }
+            "/metrics" if read => self.scrape(),
             _ => self
                 .unknown
                 .response::<Body>(Protocol::of(request.headers()))
                 .map(Body::new),
+        }
+    }
+
+    fn scrape(&self) -> Response<Body> {
+        let (config, issuers) = (self.state.config(), self.state.issuers());
+        let scrape = Scrape::new(&self.metrics, config, issuers);
+        match scrape.text() {
+            Ok(text) => unkept(text, metrics::CONTENT_TYPE),
+            Err(fmt::Error) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                response
+            }
         }
     }
 }
@@ -128,9 +147,13 @@ pub(crate) fn json(value: &impl Serialize) -> Response<Body> {
     // Plain data of ours: serialising it cannot fail.
     let mut text = serde_json::to_vec(value).unwrap_or_default();
     text.push(b'\n');
-    let mut response = Response::new(Body::from(text));
+    unkept(text, HeaderValue::from_static("application/json"))
+}
+
+fn unkept(text: impl Into<Body>, kind: HeaderValue) -> Response<Body> {
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, kind);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -169,7 +192,7 @@ mod tests {
     }
 
     fn admin(well: &'static [bool]) -> Admin {
-        Admin::new(Arc::new(Fixed { well, wrong: &[] }))
+        Admin::new(Arc::new(Fixed { well, wrong: &[] }), Arc::default())
     }
 
     async fn ask(admin: &Admin, method: Method, path: &str) -> (u16, serde_json::Value) {
@@ -206,10 +229,11 @@ mod tests {
             body["config"],
             serde_json::json!({ "generation": 3, "age_seconds": 7 })
         );
-        let admin = Admin::new(Arc::new(Fixed {
+        let state = Arc::new(Fixed {
             well: &[true],
             wrong: &["route: is missing"],
-        }));
+        });
+        let admin = Admin::new(state, Arc::default());
         let (code, body) = ask(&admin, Method::GET, "/readyz").await;
         assert_eq!((code, &body["status"]), (200, &"degraded".into()));
         assert_eq!(body["config"]["last_error"][0], "route: is missing");

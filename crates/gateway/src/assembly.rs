@@ -12,9 +12,12 @@ use crate::auth::{self, Trust};
 use crate::config::{ServerTls, Upstream, UpstreamTls};
 use crate::forward_auth::{ForwardAuth, Grant};
 use crate::front::{Entry, Front};
+use crate::log::LogObserver;
+use crate::metrics::{Listener, Metrics};
 use crate::proxy::{Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
 use crate::routes::Routes;
+use crate::via::Via;
 use crate::{Config, pem, server, to_upstream};
 
 /// Everything that one configuration amounts to. A request is served by one, from its beginning to its end.
@@ -26,6 +29,8 @@ pub(crate) struct Assembly {
     pub(crate) front: Front,
     pub(crate) forward_auth: Option<ForwardAuth>,
     pub(crate) trust: Option<Trust>,
+    /// What it calls itself, from the first to the last.
+    via: Via,
     /// What the public listener shows.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     clients: Pools,
@@ -35,6 +40,8 @@ pub(crate) struct Assembly {
 struct Pools {
     clients: Clients,
     made_from: Ingredients,
+    /// Whether they know whom to trust. Only a machine without authorities has clients that do not.
+    https: bool,
 }
 
 /// While this stays the same, connections to upstreams go on being used.
@@ -42,7 +49,6 @@ struct Pools {
 struct Ingredients {
     connect_timeout: Duration,
     tls: UpstreamTls,
-    https: bool,
     contents: Snapshot,
 }
 
@@ -60,6 +66,7 @@ impl Assembly {
         config: Config,
         before: Option<&Self>,
         tunnels: &CancellationToken,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
         let trust = if config.issuers.is_empty() {
             None
@@ -73,36 +80,46 @@ impl Assembly {
         };
         let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels)?;
         let leeways = Leeways::of(&config.issuers);
+        let via = before.map_or_else(Via::fresh, |before| before.via.clone());
+        let patterns: Vec<_> = config
+            .routes
+            .iter()
+            .map(|route| Arc::<str>::from(route.path.to_string()))
+            .collect();
+        let tally = metrics.tally(Listener::Public, &patterns);
+        let observer = || (LogObserver, Arc::clone(metrics));
         let mut proxied = Vec::with_capacity(config.routes.len());
         let mut granted = Vec::new();
         let mut problems = Problems::new();
-        for (index, route) in config.routes.iter().enumerate() {
-            let pattern = Arc::<str>::from(route.path.to_string());
+        for (index, (route, pattern)) in config.routes.iter().zip(&patterns).enumerate() {
             let entry = |service| {
-                let pattern = Arc::clone(&pattern);
+                let pattern = Arc::clone(pattern);
                 let methods = route.methods.clone();
                 (route.path.clone(), methods, Entry { pattern, service })
             };
             let path = format!("route[{index}]");
-            let proxy = Proxy::new(route, &clients.clients, &leeways);
+            let proxy = Proxy::new(route, &clients.clients, &leeways, tally.route(pattern));
             let Some(proxy) = problems.absorb(&path, proxy) else {
                 continue;
             };
-            let guarded = auth::guard(route, trust.as_ref(), to_upstream::told(route, proxy));
+            let end = to_upstream::told(route, proxy, via.clone());
+            let guarded = auth::guard(route, trust.as_ref(), observer(), end);
             // What is wrong with a guard was noted once, and is so with both.
             if let Some(service) = problems.absorb(&path, guarded) {
                 proxied.push(entry(service));
                 if config.forward_auth.is_some() {
-                    granted.push(entry(auth::guard(route, trust.as_ref(), Grant)?));
+                    let guarded = auth::guard(route, trust.as_ref(), observer(), Grant)?;
+                    granted.push(entry(guarded));
                 }
             }
         }
         problems.check()?;
-        let front = Front::new(&config, Routes::new(proxied))?;
+        let front = Front::new(&config, Routes::new(proxied), tally, via.clone())?;
         let forward_auth = match &config.forward_auth {
             None => None,
             Some(section) => {
-                let front = Front::for_questions(&config, Routes::new(granted))?;
+                let tally = metrics.tally(Listener::ForwardAuth, &patterns);
+                let front = Front::for_questions(&config, Routes::new(granted), tally)?;
                 Some(ForwardAuth::new(section.peers.clone(), front))
             }
         };
@@ -113,6 +130,7 @@ impl Assembly {
             front,
             forward_auth,
             trust,
+            via,
             tls,
             clients,
         })
@@ -144,18 +162,28 @@ impl Pools {
         let made_from = Ingredients {
             connect_timeout: config.server.connect_timeout,
             tls: tls.clone(),
-            https: upstreams.any(Upstream::is_https),
             contents: Snapshot::of(files),
         };
-        let clients = match before.filter(|before| before.made_from == made_from) {
-            Some(before) => before.clients.clone(),
+        let needed = upstreams.any(Upstream::is_https);
+        let same = |before: &&Self| before.made_from == made_from && (before.https || !needed);
+        let (clients, https) = match before.filter(same) {
+            Some(before) => (before.clients.clone(), before.https),
             None => {
-                let timeout = made_from.connect_timeout;
-                let made = Clients::new(timeout, tls, made_from.https, tunnels);
+                // Authorities are read although nobody may need them yet: the first `https` upstream of a
+                // later configuration shall not cost the others their connections.
+                let make = |https| Clients::new(made_from.connect_timeout, tls, https, tunnels);
+                let made = match make(true) {
+                    Err(_) if !needed => make(false).map(|clients| (clients, false)),
+                    made => made.map(|clients| (clients, true)),
+                };
                 made.map_err(|error| under("upstream_tls", error))?
             }
         };
-        Ok(Self { clients, made_from })
+        Ok(Self {
+            clients,
+            made_from,
+            https,
+        })
     }
 }
 

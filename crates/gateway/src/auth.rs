@@ -8,20 +8,20 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use portcullis_auth::{AuthLayer, Degrade, RequireLayer};
-use portcullis_core::{ConfigError, ResponseBody};
+use portcullis_core::{ConfigError, Observer, ResponseBody};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::config::{OnIdpOutage, Route, RouteAuth};
 use crate::front::RouteService;
-use crate::log::LogObserver;
 
 pub(crate) use trust::{Trust, problems};
 
 /// Puts before the end of a route what it says: the token is verified, then the scopes are demanded.
-pub(crate) fn guard<S, B>(
+pub(crate) fn guard<S, O, B>(
     route: &Route,
     trust: Option<&Trust>,
+    observer: O,
     end: S,
 ) -> Result<RouteService, ConfigError>
 where
@@ -31,6 +31,7 @@ where
         + Sync
         + 'static,
     S::Future: Send + 'static,
+    O: Observer + Clone,
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
@@ -51,14 +52,14 @@ where
     };
     let layer = layer
         .with_degrade(degrade(route.on_idp_outage)?)
-        .with_observer(LogObserver);
+        .with_observer(observer.clone());
     Ok(if route.scopes.is_empty() {
         let service = layer.layer(end);
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     } else {
         let demands = RequireLayer::new()
             .with_scopes(&route.scopes)?
-            .with_observer(LogObserver);
+            .with_observer(observer);
         let service = layer.layer(demands.layer(end));
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     })

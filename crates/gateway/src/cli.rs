@@ -13,7 +13,7 @@ use portcullis_core::ConfigError;
 use crate::config::LogFormat;
 use crate::explain::{self, Asked, Outcome};
 use crate::signals::{Ends, Hangups};
-use crate::{Config, ConfigFile, Gateway, StartError, diagnose, log};
+use crate::{Config, ConfigFile, Gateway, StartError, descriptors, diagnose, log};
 
 /// A front door that checks access tokens and stays right while the identity provider is broken.
 #[derive(Debug, Parser)]
@@ -189,6 +189,7 @@ async fn run(path: &Path) -> ExitCode {
         Ok(written) => written,
         Err(error) => return failed(&error),
     };
+    descriptors::raise();
     let mut running = match Gateway::start(file.config().clone()).await {
         Ok(running) => running,
         Err(StartError::Config(error)) => return misconfigured(path, &error),

@@ -17,14 +17,17 @@ use tower::util::{self, BoxCloneSyncService, MapResponse, Oneshot};
 use tower::{Service, ServiceExt};
 use tower_http::request_id::{PropagateRequestId, SetRequestId};
 
+use crate::access::Access;
 use crate::config::{self, Config, HostPattern};
 use crate::cors::{self, CrossOrigin};
-use crate::peers::{Peers, network};
+use crate::metrics::Tally;
+use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::request_id::Fresh;
 use crate::routes::Routes;
 use crate::screen::{self, Rules, Screen};
-use crate::{host, log, request_id};
+use crate::via::Via;
+use crate::{host, request_id};
 
 /// A route with everything that stands before its upstream.
 pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -33,9 +36,9 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 ///
 /// | | does |
 /// |---|---|
-/// | log | one line when the answer is there |
+/// | log | one [line](Access) when the answer is there, or when nobody waits for it any more |
 /// | request id | takes the one of a trusted peer or makes one, for the upstream and for every response |
-/// | [`Screen`] | refuses wrong hosts and headers, cleans the others |
+/// | [`Screen`] | refuses what comes round again, wrong hosts and headers; cleans the others |
 /// | [`CrossOrigin`], if configured | answers preflights, writes what browsers want to read, on refusals too |
 /// | [`Routing`] | finds the route of a request, or refuses it |
 ///
@@ -44,6 +47,7 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 #[derive(Clone)]
 pub(crate) struct Front {
     rules: Arc<Rules>,
+    tally: Arc<Tally>,
     stack: SetRequestId<PropagateRequestId<Screen<Inner>>, Fresh>,
 }
 
@@ -84,8 +88,13 @@ pub(crate) fn find<'a, T>(
 
 impl Front {
     /// Before the routes of the proxy.
-    pub(crate) fn new(config: &Config, routes: Routes<Entry>) -> Result<Self, ConfigError> {
-        Self::with_cors(config, config.cors.as_ref(), routes)
+    pub(crate) fn new(
+        config: &Config,
+        routes: Routes<Entry>,
+        tally: Arc<Tally>,
+        via: Via,
+    ) -> Result<Self, ConfigError> {
+        Self::with_cors(config, config.cors.as_ref(), Some(via), routes, tally)
     }
 
     /// Before routes at whose end nothing is asked for, but whether it may be. There browsers read
@@ -93,14 +102,22 @@ impl Front {
     pub(crate) fn for_questions(
         config: &Config,
         routes: Routes<Entry>,
+        tally: Arc<Tally>,
     ) -> Result<Self, ConfigError> {
-        Self::with_cors(config, None, routes)
+        Self::with_cors(config, None, None, routes, tally)
+    }
+
+    /// What counts its requests.
+    pub(crate) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     fn with_cors(
         config: &Config,
         cors: Option<&config::Cors>,
+        via: Option<Via>,
         routes: Routes<Entry>,
+        tally: Arc<Tally>,
     ) -> Result<Self, ConfigError> {
         let server = &config.server;
         let rules = Arc::new(Rules {
@@ -110,6 +127,7 @@ impl Front {
             } else {
                 "http"
             },
+            via,
         });
         let routing = Routing {
             shared: Arc::new(Shared {
@@ -130,7 +148,11 @@ impl Front {
             request_id::HEADER,
             Fresh,
         );
-        Ok(Self { rules, stack })
+        Ok(Self {
+            rules,
+            tally,
+            stack,
+        })
     }
 }
 
@@ -164,29 +186,15 @@ impl Service<Request<Body>> for Front {
         let arrived = Instant::now();
         let context = RequestContext::ensure(request.extensions_mut(), || arrived).clone();
         let method = request.method().clone();
+        let mut counting = self.tally.begin(&context, &method);
         let trusted = self.rules.peers.has(screen::peer(&request));
-        request_id::admit(request.headers_mut(), trusted);
+        let id = request_id::settle(request.headers_mut(), trusted);
+        let access = Access::new(context, method, id, arrived);
         let response = self.stack.call(request);
         Box::pin(async move {
             let response = response.await?;
-            let id = response.headers().get(request_id::HEADER);
-            // Not inside of the macro: with its feature `log`, which any other crate may have switched on, the
-            // name means something else there.
-            let method = log::method(&method);
-            // The pattern and never the path: paths and queries hold what people would not log. The
-            // network of the client and never its address.
-            tracing::info!(
-                target: "portcullis::access",
-                method,
-                route = context.route().unwrap_or("-"),
-                status = response.status().as_u16(),
-                verdict = context.verdict().unwrap_or("-"),
-                issuer = context.identity().map_or("-", |identity| identity.issuer()),
-                client = context.client().map(|client| tracing::field::display(network(client.ip()))),
-                request_id = id.and_then(|id| id.to_str().ok()).unwrap_or("-"),
-                took_ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
-                "request"
-            );
+            counting.answered(response.status());
+            access.answered(response.status());
             Ok(response)
         })
     }

@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use portcullis_core::ConfigError;
 use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Config;
 use crate::admin::Admin;
 use crate::assembly::Assembly;
+use crate::descriptors;
 use crate::live::Live;
+use crate::metrics::Listener;
 use crate::reload::{ConfigFile, Follower};
-use crate::server::{Limits, Server, Serves, Settings};
+use crate::server::{Server, Serves, Settings};
 
 /// The gateway: [`start`](Gateway::start) it with a [`Config`].
 #[derive(Debug)]
@@ -61,22 +64,33 @@ impl Gateway {
     /// If the configuration cannot be used, or an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         let tunnels = CancellationToken::new();
-        let limits = Limits::of(&config.server);
         let (listens, admin) = (config.server.listen, config.server.admin);
         let asked = config.forward_auth.as_ref().map(|section| section.listen);
+        let listeners = [listens, admin, asked].into_iter().flatten().count();
+        let most = places(config.server.max_connections, listeners);
         let live = Arc::new(Live::new(config, tunnels.clone())?);
         // Clear, and without upgrades: for the platform, and for other proxies.
-        let within = || (Settings::new(limits, None), CancellationToken::new());
+        let within = |listener| {
+            let settings = live.within().of_another();
+            live.metrics().show(listener, settings.connections());
+            (settings, most, CancellationToken::new())
+        };
         // The admin listener first: whoever waits for it sees a gateway that could start.
         let admin = match admin {
             None => None,
-            Some(address) => Some(listen(address, Admin::new(live.clone()), within()).await?),
+            Some(address) => {
+                let admin = Admin::new(live.clone(), Arc::clone(live.metrics()));
+                Some(listen(address, admin, within(Listener::Admin)).await?)
+            }
         };
         let public = match listens {
             None => None,
             Some(address) => {
                 let front = live.service(|assembly| Some(assembly.front.clone()));
-                let terms = (live.settings().clone(), tunnels.clone());
+                let settings = live.settings().clone();
+                live.metrics()
+                    .show(Listener::Public, settings.connections());
+                let terms = (settings, most, tunnels.clone());
                 Some(listen(address, front, terms).await?)
             }
         };
@@ -84,7 +98,7 @@ impl Gateway {
             None => None,
             Some(address) => {
                 let service = live.service(|assembly| assembly.forward_auth.clone());
-                Some(listen(address, service, within()).await?)
+                Some(listen(address, service, within(Listener::ForwardAuth)).await?)
             }
         };
         let address = public.as_ref().or(forward_auth.as_ref());
@@ -101,12 +115,26 @@ impl Gateway {
     }
 }
 
+/// How many connections each listener may have, as far as there can be files for them.
+fn places(configured: usize, listeners: usize) -> usize {
+    let most = descriptors::places(listeners);
+    if most < configured {
+        tracing::warn!(
+            target: "portcullis::gateway",
+            max_connections = configured,
+            served = most,
+            "the limit of open files leaves room for fewer connections"
+        );
+    }
+    most
+}
+
 async fn listen<S: Serves>(
     address: SocketAddr,
     service: S,
-    (settings, tunnels): (Settings, CancellationToken),
+    (settings, most, tunnels): (Settings, usize, CancellationToken),
 ) -> Result<Server, StartError> {
-    Server::start(address, service, settings, tunnels)
+    Server::start(address, service, settings, most, tunnels)
         .await
         .map_err(|error| StartError::Listen { address, error })
 }
@@ -119,7 +147,8 @@ impl Config {
     /// # Errors
     /// Every problem.
     pub fn check(&self) -> Result<(), ConfigError> {
-        Assembly::new(self.clone(), None, &CancellationToken::new()).map(|_| ())
+        let metrics = Arc::default();
+        Assembly::new(self.clone(), None, &CancellationToken::new(), &metrics).map(|_| ())
     }
 }
 
@@ -138,7 +167,7 @@ impl Running {
         self.forward_auth.as_ref().map(Server::address)
     }
 
-    /// The address of `/livez` and `/readyz`, if there is one.
+    /// The address of `/livez`, `/readyz` and `/metrics`, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
         self.admin.as_ref().map(Server::address)
@@ -180,14 +209,16 @@ impl Running {
     pub async fn shut_down(self) -> bool {
         // Whoever ends takes no new configuration.
         drop(self.follower);
+        let by = Instant::now() + self.live.load().config.server.shutdown_timeout;
         let ended = async |server: Option<Server>| match server {
             Some(server) => server.shut_down().await,
             None => true,
         };
         let (drained, answered) = tokio::join!(ended(self.public), ended(self.forward_auth));
-        // Last, so that probes see life as long as there is any.
+        // Last, so that probes see life as long as there is any. Within the same bound: when all else is
+        // over, nobody waits for the answer to a probe.
         if let Some(admin) = self.admin {
-            admin.shut_down().await;
+            let _ = timeout_at(by, admin.shut_down()).await;
         }
         drained && answered
     }

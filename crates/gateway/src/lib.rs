@@ -31,6 +31,7 @@
 //! # Limitations
 //! The probes and the endpoint for other proxies speak cleartext. WebSocket is the only upgrade.
 
+mod access;
 mod admin;
 mod assembly;
 mod auth;
@@ -40,6 +41,7 @@ pub mod config;
 mod cors;
 #[cfg(feature = "demo")]
 mod demo;
+mod descriptors;
 mod diagnose;
 mod explain;
 mod files;
@@ -51,6 +53,7 @@ mod host;
 mod identity_headers;
 mod live;
 mod log;
+mod metrics;
 mod path;
 mod peers;
 mod pem;
@@ -62,8 +65,10 @@ mod routes;
 mod screen;
 mod server;
 mod signals;
+mod sockets;
 mod to_upstream;
 mod trailers;
+mod via;
 
 pub use cli::main;
 pub use config::Config;

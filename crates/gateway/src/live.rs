@@ -18,6 +18,7 @@ use tower::Service;
 use crate::Config;
 use crate::admin::{ConfigHealth, IssuerHealth, State};
 use crate::assembly::Assembly;
+use crate::metrics::Metrics;
 use crate::reload::restart;
 use crate::server::{Limits, Settings};
 
@@ -29,7 +30,11 @@ pub(crate) struct Live {
     assembly: ArcSwap<Assembly>,
     /// Of the public listener.
     settings: Settings,
+    /// Of the two others, which speak cleartext.
+    within: Settings,
     tunnels: CancellationToken,
+    /// Of all configurations.
+    metrics: Arc<Metrics>,
     /// Held while a configuration is replaced, so that each starts from the one before.
     replacing: Mutex<()>,
     /// Why the last attempt to replace it failed.
@@ -48,12 +53,15 @@ impl Live {
     /// # Errors
     /// Every problem of the configuration. Blocks.
     pub(crate) fn new(config: Config, tunnels: CancellationToken) -> Result<Self, ConfigError> {
-        let assembly = Assembly::new(config, None, &tunnels)?;
-        let settings = Settings::new(Limits::of(&assembly.config.server), assembly.tls.clone());
+        let metrics = Arc::<Metrics>::default();
+        let assembly = Assembly::new(config, None, &tunnels, &metrics)?;
+        let limits = Limits::of(&assembly.config.server);
         Ok(Self {
+            settings: Settings::new(limits, assembly.tls.clone()),
+            within: Settings::new(limits, None),
             assembly: ArcSwap::from_pointee(assembly),
-            settings,
             tunnels,
+            metrics,
             replacing: Mutex::new(()),
             refused: Mutex::new(None),
         })
@@ -62,6 +70,16 @@ impl Live {
     /// The settings of the public listener, which follow the configuration.
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The settings of the listeners for the platform and for other proxies, likewise.
+    pub(crate) fn within(&self) -> &Settings {
+        &self.within
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// The assembly in use. Load it once for all that must fit together.
@@ -85,7 +103,7 @@ impl Live {
         let _alone = self.replacing.lock();
         let before = self.load();
         let assembled = restart::needed(&before.config, &config)
-            .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels));
+            .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels, &self.metrics));
         let assembly = match assembled {
             Ok(assembly) => assembly,
             Err(error) => {
@@ -97,6 +115,7 @@ impl Live {
         // Nothing can fail from here on.
         let limits = Limits::of(&assembly.config.server);
         self.settings.replace(limits, assembly.tls.clone());
+        self.within.replace(limits, None);
         self.assembly.store(Arc::new(assembly));
         *self.refused.lock() = None;
         tracing::info!(target: "portcullis::reload", generation, "configuration replaced");
@@ -106,6 +125,7 @@ impl Live {
     /// Notes for the probes that a new configuration was bad, and logs it: always if somebody `asked`
     /// for it, else once.
     pub(crate) fn refuse(&self, error: &ConfigError, asked: bool) {
+        self.metrics.config_failed();
         let known = self.refused.lock().replace(error.clone());
         if known.as_ref() == Some(error) && !asked {
             return;

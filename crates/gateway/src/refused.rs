@@ -20,6 +20,7 @@ use portcullis_core::{Protocol, Refusal, RefusalKind};
 /// | `method_not_allowed` | 405 | a method that no route of this path has; `Allow` says which have |
 /// | `bad_expectation` | 417 | `Expect` says anything but `100-continue` |
 /// | `unknown_host` | 421 | a host that is not served here |
+/// | `forwarding_loop` | 508 | what this gateway itself forwarded, see [`via`](crate::via) |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     BadHost,
@@ -32,6 +33,7 @@ pub(crate) enum Refused {
     Method(HeaderValue),
     Expectation,
     UnknownHost,
+    Loop,
 }
 
 /// Every refusal of the front, prepared.
@@ -45,10 +47,13 @@ struct Prepared {
     method: Refusal,
     expectation: Refusal,
     unknown_host: Refusal,
+    forwarding_loop: Refusal,
 }
 
 static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
-    use RefusalKind::{BadRequest, ExpectationFailed, MethodNotAllowed, Misdirected, NotFound};
+    use RefusalKind::{
+        BadRequest, ExpectationFailed, LoopDetected, MethodNotAllowed, Misdirected, NotFound,
+    };
     let of = |kind, reason, detail| Refusal::builder(kind, reason).detail(detail).build();
     Prepared {
         bad_host: of(
@@ -88,6 +93,11 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
             "Expect 100-continue, or nothing.",
         ),
         unknown_host: of(Misdirected, "unknown_host", "This host is not served here."),
+        forwarding_loop: of(
+            LoopDetected,
+            "forwarding_loop",
+            "The request came back to the gateway that forwarded it.",
+        ),
     }
 });
 
@@ -106,6 +116,7 @@ impl Refused {
             Self::Method(_) => &PREPARED.method,
             Self::Expectation => &PREPARED.expectation,
             Self::UnknownHost => &PREPARED.unknown_host,
+            Self::Loop => &PREPARED.forwarding_loop,
         }
     }
 
@@ -148,6 +159,7 @@ mod tests {
             (Refused::NoRoute, 404),
             (Refused::Expectation, 417),
             (Refused::UnknownHost, 421),
+            (Refused::Loop, 508),
         ] {
             let response = refused.response(Protocol::Http);
             assert_eq!(response.status().as_u16(), status, "{refused:?}");

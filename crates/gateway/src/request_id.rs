@@ -17,15 +17,30 @@ pub(crate) struct Fresh;
 
 impl MakeRequestId for Fresh {
     fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
-        // An id tells requests apart and is no secret, so it need not be hard to guess.
-        let id = format!("{:032x}", fastrand::u128(..));
-        HeaderValue::try_from(id).ok().map(RequestId::new)
+        fresh().map(RequestId::new)
     }
+}
+
+fn fresh() -> Option<HeaderValue> {
+    // An id tells requests apart and is no secret, so it need not be hard to guess.
+    HeaderValue::try_from(format!("{:032x}", fastrand::u128(..))).ok()
+}
+
+/// Settles the id of a request before anything else is done with it: one that is [admitted](admit), or a
+/// fresh one.
+pub(crate) fn settle(headers: &mut HeaderMap, trusted: bool) -> Option<HeaderValue> {
+    admit(headers, trusted);
+    if let Some(id) = headers.get(HEADER) {
+        return Some(id.clone());
+    }
+    let id = fresh()?;
+    headers.insert(HEADER, id.clone());
+    Some(id)
 }
 
 /// Takes away an id that is not to be believed: of a peer that is not trusted, or not one word of at
 /// most 64 letters, digits, dots, dashes and underscores. What stays can stand in any log.
-pub(crate) fn admit(headers: &mut HeaderMap, trusted: bool) {
+fn admit(headers: &mut HeaderMap, trusted: bool) {
     let mut lines = headers.get_all(HEADER).iter();
     let good = match (lines.next(), lines.next()) {
         (None, _) => return,

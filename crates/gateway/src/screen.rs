@@ -16,9 +16,10 @@ use tower::Service;
 use crate::forwarded::{self, Asked};
 use crate::peers::Peers;
 use crate::refused::Refused;
+use crate::via::Via;
 use crate::{client_headers, host, trailers};
 
-/// Refuses what names its host wrongly or says what nobody may say; takes away what clients may not say;
+/// Refuses what was here before, what names its host wrongly or says what nobody may say; takes away what clients may not say;
 /// says where the request comes from.
 ///
 /// # Clone
@@ -35,12 +36,18 @@ pub(crate) struct Rules {
     pub(crate) peers: Peers,
     /// What clients speak: `http` or `https`.
     pub(crate) proto: &'static str,
+    /// What requests that go on from here have, and would come back with.
+    pub(crate) via: Option<Via>,
 }
 
 // === impl Rules ===
 
 impl Rules {
     fn apply(&self, request: &mut Request<Body>) -> Result<(), Refused> {
+        let back = |via: &Via| via.is_back(request.headers());
+        if self.via.as_ref().is_some_and(back) {
+            return Err(Refused::Loop);
+        }
         let host = host::named(request)?;
         let peer = peer(request);
         let mut asked = Asked {
@@ -121,6 +128,7 @@ mod tests {
         let rules = Rules {
             peers: Peers::new(&["10.0.0.0/8".parse().unwrap()]).unwrap(),
             proto: "https",
+            via: None,
         };
         let mut screen = Screen::new(
             Arc::new(rules),

@@ -9,11 +9,14 @@ use tower::util::MapRequest;
 
 use crate::config::{Route, TokenToUpstream};
 use crate::identity_headers;
+use crate::via::Via;
 
-/// Puts before the proxy of a route what is said there of the caller: who it is, and the token or not.
+/// Puts before the proxy of a route what is said there of the caller: who it is, the token or not, and that
+/// the request came through here.
 pub(crate) fn told<S>(
     route: &Route,
     proxy: S,
+    via: Via,
 ) -> MapRequest<S, impl FnMut(Request<Body>) -> Request<Body> + Clone + Send + Sync + 'static>
 where
     S: tower::Service<Request<Body>>,
@@ -21,11 +24,13 @@ where
     let drop_token = route.token == TokenToUpstream::Drop;
     proxy.map_request(move |mut request: Request<Body>| {
         let identity = Identity::of(request.extensions()).cloned();
+        let version = request.version();
         let headers = request.headers_mut();
         if drop_token {
             headers.remove(AUTHORIZATION);
         }
         identity_headers::tell(headers, identity.as_ref());
+        via.tell(headers, version);
         request
     })
 }

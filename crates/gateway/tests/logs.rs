@@ -243,7 +243,7 @@ async fn every_line_is_json_and_no_secret_is_in_any_at_the_finest_level() {
     }
     let docs = fs::read_to_string(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../../docs/gateway.md"
+        "/../../docs/gateway-operations.md"
     ));
     let docs = docs.unwrap();
     let (_, docs) = docs.split_once("\n## Logs\n").unwrap();
@@ -308,6 +308,44 @@ async fn text_is_for_people_and_the_variable_chooses_the_lines() {
         let complaint = all.contains("RUST_LOG cannot be read");
         assert_eq!(complaint, filter.contains("=b="), "{filter}\n{all}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_its_client_gives_up_leaves_a_line() {
+    // It reads, and never answers.
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n\
+         [[route]]\npath = \"/hung/\"\nupstream = [\"http://{}\"]\nauth = \"none\"\n",
+        hung.local_addr().unwrap()
+    );
+    let lines = logged(&config, "info", async |gateway, program| {
+        let mut client = TcpStream::connect(gateway).unwrap();
+        client
+            .write_all(b"GET /hung/path-hunter2 HTTP/1.1\r\nhost: a\r\n\r\n")
+            .unwrap();
+        let (mut behind, _) = hung.accept().unwrap();
+        let mut head = [0; 4096];
+        let read = behind.read(&mut head).unwrap();
+        let head = String::from_utf8_lossy(&head[..read]).to_ascii_lowercase();
+        drop(client);
+        let line = program.read_to("portcullis::access").pop().unwrap();
+        assert!(!line.contains("hunter2"), "{line}");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        for (field, value) in [
+            ("ended", "given_up"),
+            ("route", "/hung/"),
+            ("method", "GET"),
+        ] {
+            assert_eq!(line[field], value, "{line}");
+        }
+        assert!(line.get("status").is_none(), "{line}");
+        let id = line["request_id"].as_str().unwrap();
+        assert!(head.contains(&format!("x-request-id: {id}\r\n")), "{head}");
+    })
+    .await;
+    let again = lines.iter().any(|line| line.contains("portcullis::access"));
+    assert!(!again, "once: {lines:?}");
 }
 
 /// A program that is killed when it is dropped.

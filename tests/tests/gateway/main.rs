@@ -19,12 +19,14 @@ mod hostile;
 mod hosts;
 mod identity;
 mod issuers;
+mod lateness;
 mod limits;
 #[cfg(unix)]
 mod nginx_asks;
 #[cfg(unix)]
 mod nginx_in_front;
 mod methods;
+mod metrics;
 mod outage;
 mod probes;
 mod protocols;

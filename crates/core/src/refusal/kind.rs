@@ -20,6 +20,7 @@ use http::StatusCode;
 /// | `BadGateway` | 502 | 14 UNAVAILABLE | no |
 /// | `Unavailable` | 503 | 14 UNAVAILABLE | no |
 /// | `GatewayTimeout` | 504 | 4 DEADLINE_EXCEEDED | no |
+/// | `LoopDetected` | 508 | 13 INTERNAL: asking again goes round again | no |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the table above")]
@@ -38,6 +39,7 @@ pub enum RefusalKind {
     BadGateway,
     Unavailable,
     GatewayTimeout,
+    LoopDetected,
 }
 
 // === impl RefusalKind ===
@@ -61,6 +63,7 @@ impl RefusalKind {
             Self::BadGateway => StatusCode::BAD_GATEWAY,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::LoopDetected => StatusCode::LOOP_DETECTED,
         }
     }
 
@@ -73,7 +76,7 @@ impl RefusalKind {
             Self::Forbidden => 7,
             Self::TooManyRequests | Self::ContentTooLarge => 8,
             Self::NotFound | Self::MethodNotAllowed | Self::Misdirected => 12,
-            Self::Internal => 13,
+            Self::Internal | Self::LoopDetected => 13,
             Self::BadGateway | Self::Unavailable => 14,
             Self::Unauthenticated => 16,
         }

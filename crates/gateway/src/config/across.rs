@@ -116,13 +116,10 @@ pub(super) fn addresses(
         }
     }
     let Some(listen) = server.listen else { return };
-    // A port of zero is a free one, which no upstream can name.
-    let public = listen.to_string();
     for (index, route) in routes.iter().enumerate() {
         let upstreams = route.value.iter().flat_map(|route| &route.upstreams);
         for (position, upstream) in upstreams.enumerate() {
-            let authority = upstream.as_str().split_once("://").map(|(_, rest)| rest);
-            if authority == Some(&public) {
+            if upstream.leads_to(listen) {
                 problems.push(
                     format!("route[{index}].upstream[{position}]"),
                     "is the gateway itself",

@@ -102,13 +102,13 @@ impl Demo {
         let address = local(ports.upstream_port);
         let settings = Settings::new(LIMITS, None);
         let nothing = CancellationToken::new();
-        let upstream = Server::start(address, Echo, settings.clone(), nothing.clone())
+        let upstream = Server::start(address, Echo, settings.clone(), usize::MAX, nothing.clone())
             .await
             .map_err(taken(address))
             .map_err(cannot_start("the upstream", "--upstream-port"))?;
         let address = local(ports.control_port);
         let control = Control::new(issuer.clone());
-        let control = Server::start(address, control, settings, nothing)
+        let control = Server::start(address, control, settings, usize::MAX, nothing)
             .await
             .map_err(taken(address))
             .map_err(cannot_start("the control port", "--control-port"))?;

@@ -27,6 +27,7 @@ use self::told::{Answer, Finding, Told};
 use crate::admin::IssuerHealth;
 use crate::auth::{self, Trust};
 use crate::config::{Issuer, Route, RouteAuth};
+use crate::log::LogObserver;
 use crate::routes::Routes;
 use crate::{Config, front};
 
@@ -205,7 +206,7 @@ async fn answer(
         request.headers_mut().insert(AUTHORIZATION, credential);
         let now = std::time::Instant::now();
         let context = RequestContext::ensure(request.extensions_mut(), || now).clone();
-        let guarded = auth::guard(route, trust, End)?;
+        let guarded = auth::guard(route, trust, LogObserver, End)?;
         let Ok(response) = guarded.oneshot(request).await;
         let passed = response.extensions().get::<PassedOn>().is_some();
         answer.status = response.status().as_u16();

@@ -94,21 +94,25 @@ impl Service<Request<Body>> for ForwardAuth {
     }
 
     fn call(&mut self, asked: Request<Body>) -> Self::Future {
+        let method = asked.method().clone();
         let original = match self.shared.original(asked) {
             Ok(original) => original,
             Err(refusal) => {
+                self.front.tally().refused(&method, refusal);
                 let response = refusal.response::<Body>(Protocol::Http).map(Body::new);
                 return Box::pin(std::future::ready(Ok(response)));
             }
         };
         let answer = self.front.call(original);
         let shared = Arc::clone(&self.shared);
+        let tally = Arc::clone(self.front.tally());
         Box::pin(async move {
             let response = answer.await?;
             if !response.status().is_success() || Granted::is(&response) {
                 return Ok(response);
             }
             tracing::error!(target: "portcullis::forward_auth", status = response.status().as_u16(), "not judged");
+            tally.lost(&shared.lost);
             Ok(shared.lost.response::<Body>(Protocol::Http).map(Body::new))
         })
     }

@@ -5,6 +5,7 @@ use tower::{ServiceExt, service_fn};
 use super::*;
 use crate::Config;
 use crate::front::{Entry, RouteService};
+use crate::metrics::{Listener, Metrics};
 use crate::routes::Routes;
 
 /// Asks about `GET /` at an endpoint that believes 10.0.0.0/8, before a route of this service.
@@ -16,7 +17,9 @@ async fn ask(peer: Option<&str>, path: &str, service: RouteService) -> StatusCod
          [[route]]\npath = \"/\"\nauth = \"none\"",
     )
     .unwrap();
-    let front = Front::for_questions(&config, routes).unwrap();
+    let metrics = Arc::<Metrics>::default();
+    let tally = metrics.tally(Listener::ForwardAuth, []);
+    let front = Front::for_questions(&config, routes, tally).unwrap();
     let peers = config.forward_auth.unwrap().peers;
     let endpoint = ForwardAuth::new(peers, front);
     let mut request = Request::get(path)

@@ -7,7 +7,7 @@ use portcullis_auth::{Reason, Shortfall};
 use portcullis_core::OutageCause;
 
 /// The reasons that the auth layers do not list.
-const REASONS: [&str; 21] = [
+const REASONS: [&str; 22] = [
     // of the front
     "ambiguous_path",
     "bad_connection",
@@ -15,6 +15,7 @@ const REASONS: [&str; 21] = [
     "bad_framing",
     "bad_host",
     "bad_target",
+    "forwarding_loop",
     "method_not_allowed",
     "no_route",
     "unknown_host",

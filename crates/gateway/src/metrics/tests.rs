@@ -160,3 +160,22 @@ fn labels_are_escaped_and_an_issuer_is_shown_once() {
     assert_eq!(text.matches("portcullis_issuer_keys_state{").count(), 1);
     assert!(text.ends_with("\n# EOF\n"));
 }
+
+#[test]
+fn counting_a_request_allocates_nothing() {
+    let metrics = Arc::<Metrics>::default();
+    let tally = metrics.tally(Listener::Public, &patterns(100));
+    let context = RequestContext::new(Instant::now());
+    context.set_route(Arc::from("/42/"));
+    let event = VerdictEvent::new(VerdictOutcome::Valid, "ok");
+    let refused = event.refused(StatusCode::UNAUTHORIZED);
+    let round = || {
+        let mut counting = tally.begin(&context, &Method::GET);
+        metrics.verdict(&event);
+        metrics.verdict(&refused);
+        counting.answered(StatusCode::OK);
+    };
+    round();
+    assert_eq!(allocation_counter::measure(round).count_total, 0);
+    assert!(shown(&metrics).contains("route=\"/42/\",method=\"GET\",status=\"2xx\"} 2\n"));
+}

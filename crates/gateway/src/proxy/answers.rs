@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use portcullis_core::{Refusal, RefusalKind};
 
 use super::exchange::Cause;
+use crate::metrics::UpstreamFault;
 
 /// Why there is no answer of the upstream.
 ///
@@ -92,6 +93,16 @@ impl NoAnswer {
             Self::Over(Cause::Expired) => &PREPARED.expired,
             Self::Over(Cause::TooLarge) => &PREPARED.too_large,
             Self::Over(Cause::Broken) => &PREPARED.broken,
+        }
+    }
+
+    /// What was wrong with the upstream, where it was the upstream.
+    pub(super) fn fault(self) -> Option<UpstreamFault> {
+        match self {
+            Self::Unreachable => Some(UpstreamFault::Connect),
+            Self::Failed => Some(UpstreamFault::Failed),
+            Self::Over(Cause::UpstreamLate) => Some(UpstreamFault::Timeout),
+            Self::Over(_) => None,
         }
     }
 }

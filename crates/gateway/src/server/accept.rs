@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::Serves;
 use super::connection;
+use super::place::{Free, Places};
 use super::settings::Settings;
 use super::watch::MOMENT;
 
@@ -24,14 +24,17 @@ pub(super) async fn serve<S>(
     listener: TcpListener,
     service: S,
     settings: Settings,
+    most: usize,
     stop: CancellationToken,
     tunnels: CancellationToken,
 ) -> bool
 where
     S: Serves,
 {
-    let places = settings.load().limits.connections;
-    let room = Arc::new(Semaphore::new(places));
+    let most = settings.load().limits.connections.min(most);
+    let mut places = Places::new(most, settings.connections());
+    // Who has no place yet. Others are in the queue of the system.
+    let mut waiting = None;
     // Owned here: dropped with this future, so that no connection outlives its server.
     let mut connections = JoinSet::new();
     let mut failures = 0;
@@ -40,13 +43,16 @@ where
             biased;
             () = stop.cancelled() => break,
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &mut waiting, &mut places) => accepted,
         };
         match accepted {
-            Ok((stream, peer, place)) => {
+            Ok(((stream, peer), free)) => {
                 failures = 0;
                 let (service, terms, stop) = (service.clone(), settings.load(), stop.child_token());
-                connections.spawn(connection::serve(stream, peer, place, service, terms, stop));
+                let place = places.take(free, stop.clone());
+                let guest = Arc::clone(place.guest());
+                let serving = connection::serve(stream, peer, place, service, terms, stop);
+                guest.is_served_by(connections.spawn(serving));
             }
             // Mostly: no more file descriptors. Waiting gives connections time to end.
             Err(error) => {
@@ -60,32 +66,40 @@ where
             }
         }
     }
-    drop(listener);
+    drop((listener, waiting));
     let deadline = Instant::now() + settings.load().limits.drain;
     let all = async { while connections.join_next().await.is_some() {} };
     let drained = timeout_at(deadline, all).await.is_ok();
     // What is left in the room are upgraded connections.
-    let left = || room.acquire_many(u32::try_from(places).unwrap_or(u32::MAX));
-    let ended = drained && timeout_at(deadline, left()).await.is_ok();
+    let ended = drained && timeout_at(deadline, places.emptied()).await.is_ok();
     tunnels.cancel();
     connections.abort_all();
     if !ended {
         // They are dropped now; nothing waits for anybody.
-        let _ = timeout(MOMENT, left()).await;
+        let _ = timeout(MOMENT, places.emptied()).await;
     }
     drained
 }
 
+/// A connection as the system hands it over.
+type Accepted = (TcpStream, SocketAddr);
+
+/// Cancelled, it leaves whoever was accepted without a place in `waiting`, for the next time.
 async fn accept(
     listener: &TcpListener,
-    room: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(room)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+    waiting: &mut Option<Accepted>,
+    places: &mut Places,
+) -> io::Result<(Accepted, Free)> {
+    loop {
+        if waiting.is_none() {
+            *waiting = Some(listener.accept().await?);
+        }
+        // Only now is it known that a place is needed.
+        let free = places.free().await?;
+        if let Some(accepted) = waiting.take() {
+            return Ok((accepted, free));
+        }
+    }
 }
 
 /// How long to wait after so many failures in a row.

@@ -12,7 +12,6 @@ use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -23,17 +22,19 @@ use super::graceful::Graceful;
 use super::held::Held;
 use super::io::Io;
 use super::limits::Limits;
+use super::place::Place;
 use super::pulse::{Pulse, Quiet};
 use super::settings::Terms;
-use super::watch::Driven;
+use super::watch::{Driven, watch_nothing};
 use super::{Serves, protocol};
+use crate::sockets;
 
 /// Serves a connection until it ends, or has to. `stop` is its own: it is looked at with every poll, and no
 /// two connections share a lock.
 pub(super) async fn serve<S>(
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
     service: S,
     terms: Arc<Terms>,
     stop: CancellationToken,
@@ -41,8 +42,7 @@ pub(super) async fn serve<S>(
     S: Serves,
 {
     let limits = terms.limits;
-    // Only a hint.
-    let _ = stream.set_nodelay(true);
+    sockets::prepare(&stream);
     let finding = protocol::find_out(stream, terms.tls.clone());
     let spoken = tokio::select! {
         biased;
@@ -93,6 +93,8 @@ fn answer<S>(
 where
     S: Serves,
 {
+    // Over HTTP/1.1 the task drove the request before.
+    watch_nothing();
     let open = pulse.open();
     let unanswered = pulse.unanswered();
     let http2 = request.version() == Version::HTTP_2;

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
 use super::linger::linger;
+use super::place::Place;
 use super::pulse::Pulse;
 
 /// What the bytes go over.
@@ -33,7 +33,7 @@ pub(super) struct Io {
     /// What was read to tell the protocol.
     ahead: Bytes,
     pulse: Arc<Pulse>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     /// Whether everything there was to say is said.
     shut_down: bool,
 }
@@ -41,12 +41,8 @@ pub(super) struct Io {
 // === impl Io ===
 
 impl Io {
-    pub(super) fn new(
-        transport: Transport,
-        ahead: Bytes,
-        pulse: Arc<Pulse>,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(transport: Transport, ahead: Bytes, pulse: Arc<Pulse>, place: Place) -> Self {
+        place.guest().beats(&pulse);
         Self {
             transport,
             ahead,

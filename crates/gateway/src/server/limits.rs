@@ -11,7 +11,7 @@ use crate::config;
 /// The bounds of a server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The most connections at a time; those beyond wait in the queue of the kernel.
+    /// The most connections at a time, upgraded ones included.
     pub(crate) connections: usize,
     /// The most header lines of a request.
     pub(crate) headers: usize,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
+
+use super::place::Place;
 
 /// For how long, and how much, is read that nobody wants.
 pub(super) const MOMENT: Duration = Duration::from_secs(1);
@@ -14,7 +15,7 @@ pub(super) const MOST_BYTES: usize = 1 << 20;
 
 /// Reads on after the last answer. A socket that is closed with bytes unread makes the kernel reset the
 /// connection, and a reset overtakes an answer that the client has not read yet (RFC 9112 section 9.6).
-pub(super) fn linger(mut stream: TcpStream, place: OwnedSemaphorePermit) {
+pub(super) fn linger(mut stream: TcpStream, place: Place) {
     let Ok(runtime) = Handle::try_current() else {
         return;
     };

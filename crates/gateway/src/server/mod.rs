@@ -5,7 +5,7 @@
 //!
 //! | what | bound |
 //! |---|---|
-//! | connections, TLS handshakes and upgraded ones included | `max_connections` |
+//! | connections, TLS handshakes and upgraded ones included | `max_connections`; for more, those leave that have been idle for longest |
 //! | a TLS handshake, the first sign of life, the head of a request | `header_timeout` |
 //! | a connection without a request | `idle_timeout` |
 //! | a head | `max_header_bytes` and `max_headers` lines, else 431 |
@@ -17,10 +17,12 @@ pub(crate) mod alarm;
 mod asked;
 mod connection;
 mod graceful;
+mod guests;
 mod held;
 mod io;
 mod limits;
 mod linger;
+mod place;
 mod protocol;
 mod pulse;
 mod settings;
@@ -73,12 +75,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// Binds `address` and serves it. Requests come with the address of their peer, as
-    /// [`ConnectInfo`](axum::extract::ConnectInfo). Upgraded connections are those that end with
+    /// [`ConnectInfo`](axum::extract::ConnectInfo). There are at most `most` at a time, whatever the
+    /// settings say. Upgraded connections are those that end with
     /// `tunnels`: the last step of shutting down.
     pub(crate) async fn start<S>(
         address: SocketAddr,
         service: S,
         settings: Settings,
+        most: usize,
         tunnels: CancellationToken,
     ) -> std::io::Result<Self>
     where
@@ -87,7 +91,7 @@ impl Server {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
-        let serving = accept::serve(listener, service, settings, stop.clone(), tunnels);
+        let serving = accept::serve(listener, service, settings, most, stop.clone(), tunnels);
         let task = tokio::spawn(serving);
         Ok(Self {
             address,
@@ -101,12 +105,17 @@ impl Server {
     }
 
     /// Accepts nothing more, and lets requests in flight end within the bound. Returns whether all did.
+    ///
+    /// # Cancel safety
+    /// What is open then is cut off.
     pub(crate) async fn shut_down(mut self) -> bool {
         self.stop.cancel();
-        match self.task.take() {
+        let drained = match &mut self.task {
             Some(task) => task.await.unwrap_or(false),
             None => true,
-        }
+        };
+        self.task = None;
+        drained
     }
 }
 

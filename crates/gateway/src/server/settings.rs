@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 
 use super::limits::Limits;
+use crate::metrics::Connections;
 
 /// What a listener runs with, which can be replaced while it runs.
 ///
@@ -17,6 +18,7 @@ use super::limits::Limits;
 #[derive(Clone)]
 pub(crate) struct Settings {
     current: Arc<ArcSwap<Terms>>,
+    connections: Arc<Connections>,
 }
 
 /// What one connection is served with.
@@ -32,12 +34,26 @@ impl Settings {
     pub(crate) fn new(limits: Limits, tls: Option<Arc<ServerConfig>>) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(Terms { limits, tls })),
+            connections: Arc::default(),
         }
     }
 
     /// Serves connections with these from now on.
     pub(crate) fn replace(&self, limits: Limits, tls: Option<Arc<ServerConfig>>) {
         self.current.store(Arc::new(Terms { limits, tls }));
+    }
+
+    /// The same for another listener, which follow together. Connections are counted apart.
+    pub(crate) fn of_another(&self) -> Self {
+        Self {
+            current: Arc::clone(&self.current),
+            connections: Arc::default(),
+        }
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     pub(super) fn load(&self) -> Arc<Terms> {

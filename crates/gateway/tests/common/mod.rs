@@ -23,10 +23,29 @@ impl Program {
     }
 
     /// The same, logging what `filter` says.
+    #[allow(dead_code, reason = "not every test file has a filter")]
     pub(crate) fn start_logging(arguments: &[&str], filter: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-            .args(arguments)
-            .env("RUST_LOG", filter)
+        Self::run(
+            Command::new(env!("CARGO_BIN_EXE_portcullis"))
+                .args(arguments)
+                .env("RUST_LOG", filter),
+        )
+    }
+
+    /// Starts it by another program, which is given it.
+    #[allow(dead_code, reason = "not every test file does")]
+    pub(crate) fn start_by(by: &[&str], arguments: &[&str]) -> Self {
+        let (program, first) = by.split_first().expect("a program");
+        Self::run(
+            Command::new(program)
+                .args(first)
+                .args(arguments)
+                .env("RUST_LOG", "info"),
+        )
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,0 +1,77 @@
+//! The table of `docs/gateway-metrics.md` says what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use portcullis_testing::Mode;
+use tokio::net::TcpListener;
+
+use super::{open, scrape};
+use crate::stand::{Stand, gateway};
+
+/// Kind and labels.
+type Row = (String, BTreeSet<String>);
+
+fn written() -> BTreeMap<String, Row> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateway-metrics.md");
+    let text = fs::read_to_string(file).expect("the docs");
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| `portcullis_"));
+    let row = |line: &str| {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let labels = cells[3]
+            .split(", ")
+            .map(|label| label.trim_matches('`').to_owned());
+        let labels = labels.filter(|label| label != "–").collect();
+        (
+            cells[1].trim_matches('`').to_owned(),
+            (cells[2].to_owned(), labels),
+        )
+    };
+    let rows: Vec<_> = rows.map(row).collect();
+    let count = rows.len();
+    let rows: BTreeMap<_, _> = rows.into_iter().collect();
+    assert_eq!(rows.len(), count, "each once");
+    rows
+}
+
+#[tokio::test]
+async fn the_docs_have_every_metric_with_its_labels_and_no_other() {
+    let stand = Stand::with(
+        "[[route]]\npath = \"/news/\"\nupstream = [\"UPSTREAM\"]\nauth = \"optional\"\n\
+         on_idp_outage = \"anonymous\"\n",
+    )
+    .await;
+    assert_eq!(stand.get("/api/x", &stand.token()).await.status, 200);
+    stand.issuer.mode(Mode::Refuse);
+    let unknown = stand
+        .issuer
+        .token()
+        .sign(&portcullis_testing::SigningKey::es256());
+    assert_eq!(stand.get("/news/x", &unknown).await.status, 200);
+    assert_eq!(stand.get_bare("/nowhere").await.status, 404);
+    let mut pages = vec![scrape(&stand.gateway).await];
+    // And one whose upstream is not there.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = format!("http://{}", closed.local_addr().unwrap());
+    drop(closed);
+    let alone = gateway(&open(&upstream, "", "")).await;
+    assert_eq!(super::ask(&alone, http::Method::GET, "/").await.status, 502);
+    pages.push(scrape(&alone).await);
+
+    let mut found = BTreeMap::<String, Row>::new();
+    for (name, family) in pages.iter().flat_map(|page| &page.families) {
+        let name = match &*family.kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.clone(),
+        };
+        let row = found.entry(name).or_default();
+        row.0.clone_from(&family.kind);
+        let labels = family.samples.keys().flat_map(|(_, labels)| labels.keys());
+        row.1.extend(labels.filter(|label| *label != "le").cloned());
+    }
+    assert_eq!(found, written());
+}

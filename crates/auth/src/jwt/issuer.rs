@@ -98,6 +98,11 @@ impl<C: Clock> fmt::Debug for Keys<C> {
 
 // === impl Issuer ===
 
+impl Issuer {
+    /// How much difference between the clocks is tolerated unless [`leeway`](Issuer::leeway) says otherwise.
+    pub const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+}
+
 impl<C: Clock> Issuer<C> {
     /// Trusts tokens whose `iss` is `name`, byte for byte, signed with `keys`.
     pub fn new(name: &str, keys: impl Into<Keys<C>>) -> Self {

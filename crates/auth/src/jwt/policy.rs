@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use portcullis_core::UnixTime;
 
+use super::issuer::Issuer;
 use super::roles::RolePath;
 use crate::Reason;
 use crate::jose::{Claims, Header, LogoutEvent};
@@ -56,7 +57,7 @@ impl Policy {
             rule: None,
             roles: Vec::new(),
             tenant: None,
-            leeway: Duration::from_secs(30),
+            leeway: Issuer::DEFAULT_LEEWAY,
             max_age: None,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_auth::Issuer as Verified;
 use portcullis_core::Identity;
 
 use crate::config::Issuer;
@@ -17,14 +18,16 @@ pub(crate) struct Leeways {
     by_issuer: Arc<HashMap<String, Duration>>,
 }
 
-/// What a verifier takes unless it is told.
-const DEFAULT: Duration = Duration::from_secs(30);
-
 // === impl Leeways ===
 
 impl Leeways {
     pub(crate) fn of(issuers: &[Issuer]) -> Self {
-        let leeway = |issuer: &Issuer| (issuer.url.clone(), issuer.leeway.unwrap_or(DEFAULT));
+        let leeway = |issuer: &Issuer| {
+            (
+                issuer.url.clone(),
+                issuer.leeway.unwrap_or(Verified::DEFAULT_LEEWAY),
+            )
+        };
         Self {
             by_issuer: Arc::new(issuers.iter().map(leeway).collect()),
         }
@@ -32,6 +35,34 @@ impl Leeways {
 
     pub(super) fn for_caller(&self, identity: &Identity) -> Duration {
         let known = self.by_issuer.get(identity.issuer());
-        known.copied().unwrap_or(DEFAULT)
+        known.copied().unwrap_or(Verified::DEFAULT_LEEWAY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portcullis_core::{IdentityParts, Provenance};
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn an_issuer_without_a_leeway_has_that_of_its_verifier() {
+        let config = Config::parse(
+            "server = { listen = '127.0.0.1:0' }\n\
+             issuer = [\n\
+             { url = 'https://a.example', clients = ['x'] },\n\
+             { url = 'https://b.example', clients = ['x'], leeway = '7s' },\n]\n\
+             [[route]]\npath = '/'\nupstream = ['http://127.0.0.1:9']",
+        )
+        .unwrap();
+        let leeways = Leeways::of(&config.issuers);
+        let of = |issuer| {
+            let identity = Identity::new(IdentityParts::new(issuer), Provenance::Fresh);
+            leeways.for_caller(&identity)
+        };
+        assert_eq!(of("https://a.example"), Verified::DEFAULT_LEEWAY);
+        assert_eq!(of("https://b.example"), Duration::from_secs(7));
+        assert_eq!(of("https://other.example"), Verified::DEFAULT_LEEWAY);
     }
 }

@@ -91,6 +91,7 @@ fn every_reason_of_its_own_has_a_remedy() {
         "bad_framing",
         "bad_expectation",
         "unknown_host",
+        "forwarding_loop",
         "ambiguous_path",
         "no_route",
         "method_not_allowed",

@@ -59,7 +59,7 @@ impl Drop for Counted {
 
 /// The nginx of the documentation, with other ports.
 async fn nginx(gateway: SocketAddr) -> Nginx {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateway.md");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateway-operations.md");
     let text = fs::read_to_string(file).expect("the documentation");
     let block = text.split("```nginx\n").nth(1).expect("a configuration");
     let written = block.split("```").next().expect("its end");

@@ -176,6 +176,11 @@ async fn curl_uploads_nothing_when_it_is_refused() {
         assert_eq!((got.status, got.uploaded), (status, 0), "{}", got.said);
         assert!(!got.said.contains("100 Continue"), "{}", got.said);
     }
+    let url = stand.url("/api/file");
+    let got = curl
+        .run(&["--http2-prior-knowledge", "-T", &file, &url])
+        .await;
+    assert_eq!((got.status, &*got.version), (401, "2"), "{}", got.said);
     assert_eq!(stand.upstream.calls(), 0);
 }
 

@@ -64,6 +64,28 @@ async fn a_request_that_does_not_end_is_cut_off_at_the_bound() {
 }
 
 #[tokio::test]
+async fn probes_do_not_make_the_end_longer_than_its_bound() {
+    let bound = Duration::from_secs(2);
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = gateway(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\nshutdown_timeout = \"2s\"\n\
+         [[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"http://{}\"]",
+        upstream.local_addr().unwrap()
+    ))
+    .await;
+    let mut client = Wire::to(gateway.address()).await;
+    client.send("GET /x HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let _behind = upstream.accept().await.unwrap();
+    // Never comes to the end of its head, and has ten seconds for that.
+    let mut slow = Wire::to(gateway.admin_address().unwrap()).await;
+    slow.send("GET /livez HTTP/1.1\r\nhost: a\r\n").await;
+    let begun = Instant::now();
+    assert!(!gateway.shut_down().await, "the request was cut off");
+    assert!((bound..bound + Duration::from_millis(1900)).contains(&begun.elapsed()));
+    slow.rest().await;
+}
+
+#[tokio::test]
 async fn a_dropped_gateway_is_gone_at_once() {
     let (gateway, _upstream) = by_hand("20s").await;
     let address = gateway.address();

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::stand::{PATIENCE, Stand};
+use crate::stand::{PATIENCE, Stand, Upstream, gateway};
 use crate::upgrade::{ACCEPTED, HANDSHAKE};
 use crate::wire::{ByHand, Wire};
 
@@ -50,6 +50,72 @@ async fn connections_beyond_the_cap_wait_until_others_end() {
     behind.send(NOTHING).await;
     assert!(third.head().await.starts_with("HTTP/1.1 204 "));
     drop(first);
+}
+
+/// A connection on which a request was answered.
+async fn idle(stand: &ByHand) -> Wire {
+    let (mut client, mut behind, _) = stand.asked(GET).await;
+    behind.send(NOTHING).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 204 "));
+    client
+}
+
+#[tokio::test]
+async fn whoever_keeps_every_connection_idle_locks_nobody_out() {
+    let upstream = Upstream::start().await;
+    let gateway = gateway(&format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nmax_connections = 2\n\
+         [[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"{}\"]",
+        upstream.url()
+    ))
+    .await;
+    let mut kept = Vec::new();
+    for _ in 0..20 {
+        let mut client = Wire::to(gateway.address()).await;
+        client.send(GET).await;
+        client.until("hello").await;
+        kept.push(client);
+    }
+    // The last two have their places still, and the others were closed in an orderly way.
+    for client in &mut kept[18..] {
+        client.send(GET).await;
+        client.until("hello").await;
+    }
+    for client in &mut kept[..18] {
+        assert_eq!(client.rest().await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_place_is_made_by_the_idle_and_never_by_who_waits_for_an_answer() {
+    let stand = ByHand::with("max_connections = 2", "").await;
+    let (mut asking, mut behind, _) = stand.asked(GET).await;
+    let mut first = idle(&stand).await;
+    let _second = idle(&stand).await;
+    assert_eq!(first.rest().await, "", "it went for the second");
+    behind.send(NOTHING).await;
+    assert!(asking.head().await.starts_with("HTTP/1.1 204 "));
+}
+
+#[tokio::test]
+async fn a_client_of_http2_that_does_not_go_when_asked_is_cut_off() {
+    let stand = ByHand::with("max_connections = 1", "").await;
+    let mut deaf = stand.client().await;
+    // Preface, SETTINGS and one request: HEADERS of stream 1 with GET, http, / and a as its authority.
+    let mut frames = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    frames.extend(b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a");
+    deaf.send(frames).await;
+    let mut behind = stand.behind().await;
+    behind.head().await;
+    behind
+        .send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")
+        .await;
+    deaf.until("hello").await;
+    // Else the next request would go the same way.
+    drop(behind);
+    // It never answers the PING behind GOAWAY.
+    let _other = idle(&stand).await;
+    deaf.rest().await;
 }
 
 #[tokio::test]

@@ -192,6 +192,11 @@ impl Clean {
             matches!(ids[..], [(_, id)] if id.len() == 32),
             "{what}: {ids:?}"
         );
+        let ways: Vec<_> = headers.extract_if(.., |(name, _)| *name == "via").collect();
+        assert!(
+            matches!(ways[..], [(_, way)] if way.contains(" portcullis-")),
+            "{what}: {ways:?}"
+        );
         assert_eq!(headers, expected, "{what}");
         let trailers: Vec<(&str, &str)> = came
             .trailers

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use portcullis_gateway::Config;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
 use super::{Followed, all_to};
 use crate::stand::{PATIENCE, Upstream};
-use crate::wire::ByHand;
+use crate::wire::{ByHand, Wire};
 
 fn config(text: &str) -> Config {
     Config::parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -106,6 +106,67 @@ async fn connections_to_an_upstream_are_used_on() {
     replaced.expect("taken");
     assert_eq!(gateway.get("/x").await.body, "one");
     behind.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_first_upstream_of_https_costs_the_others_no_connection() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", upstream.local_addr().unwrap());
+    let gateway = Followed::start(&all_to(&url)).await;
+    let behind = tokio::spawn(async move {
+        // One connection is all that is accepted.
+        let (mut stream, _) = upstream.accept().await.expect("a connection");
+        let mut stream = BufReader::new(&mut stream);
+        for _ in 0..3 {
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                stream.read_line(&mut line).await.expect("a line");
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\none";
+            stream.write_all(answer).await.expect("written");
+        }
+    });
+    assert_eq!(gateway.get("/x").await.body, "one");
+    let more = "[[route]]\npath = \"/s/\"\nauth = \"none\"\nupstream = [\"https://127.0.0.1:1\"]\n";
+    for text in [all_to(&url) + more, all_to(&url)] {
+        let replaced = gateway.gateway.reload(config(&text)).await;
+        replaced.expect("taken");
+        assert_eq!(gateway.get("/x").await.body, "one");
+    }
+    behind.await.unwrap();
+}
+
+#[tokio::test]
+async fn bounds_of_every_listener_follow() {
+    let text = |bounds: &str| {
+        format!(
+            "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n{bounds}\n\
+             [forward_auth]\nlisten = \"127.0.0.1:0\"\npeers = [\"127.0.0.1\"]\n\
+             [[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"http://127.0.0.1:1\"]\n"
+        )
+    };
+    let gateway = Followed::start(&text("")).await.gateway;
+    let listeners = [
+        gateway.address(),
+        gateway.admin_address().unwrap(),
+        gateway.forward_auth_address().unwrap(),
+    ];
+    let lines = "x-one: 1\r\n".repeat(20);
+    let request = format!("GET /livez HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{lines}\r\n");
+    let too_many = async || {
+        let mut answers = Vec::new();
+        for address in listeners {
+            let mut client = Wire::to(address).await;
+            client.send(&request).await;
+            answers.push(client.head().await.starts_with("HTTP/1.1 431 "));
+        }
+        answers
+    };
+    assert_eq!(too_many().await, [false; 3]);
+    let replaced = gateway.reload(config(&text("max_headers = 10"))).await;
+    replaced.expect("taken");
+    assert_eq!(too_many().await, [true; 3]);
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ mod limits;
 mod nginx_asks;
 #[cfg(unix)]
 mod nginx_in_front;
+mod loops;
 mod methods;
 mod metrics;
 mod outage;

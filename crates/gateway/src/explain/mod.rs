@@ -60,8 +60,6 @@ struct PassedOn;
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Between two looks at whether they are there.
 const LOOK: Duration = Duration::from_millis(10);
-/// The leeway of an issuer for which none is set.
-const LEEWAY: Duration = Duration::from_secs(30);
 
 /// Says what the gateway thinks of `token`, and what it would answer to a request with it.
 ///
@@ -101,7 +99,11 @@ pub(crate) async fn explain(
     let outcome = outcome(&finding, answer.as_ref());
     let leeway = issuer
         .and_then(|index| config.issuers.get(index))
-        .map(|issuer| issuer.leeway.unwrap_or(LEEWAY));
+        .map(|issuer| {
+            issuer
+                .leeway
+                .unwrap_or(portcullis_auth::Issuer::DEFAULT_LEEWAY)
+        });
     let told = Told {
         finding,
         outline,

@@ -14,17 +14,19 @@ use serde::Serialize;
 use tower::Service;
 
 use crate::metrics::{self, Metrics, Scrape};
+use crate::revoking::RevocationHealth;
 
 /// Answers probes and scrapes.
 ///
 /// | path | answer |
 /// |---|---|
 /// | `/livez` | 200 while the process can answer at all |
-/// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, and how the keys of each issuer are |
+/// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, how the keys of each issuer are, and how revocation is doing |
 /// | `/metrics` | 200 with the numbers, in the format of OpenMetrics |
 ///
 /// Readiness does not follow the issuer: taking every instance out of service because the identity
-/// provider is down would turn its outage into ours, and known keys go on working.
+/// provider is down would turn its outage into ours, and known keys go on working. Nor does it follow the store
+/// of revocations, which all instances share.
 #[derive(Clone)]
 pub(crate) struct Admin {
     state: Arc<dyn State>,
@@ -38,6 +40,8 @@ pub(crate) trait State: Send + Sync + 'static {
     fn config(&self) -> ConfigHealth;
     /// How the keys of each issuer are.
     fn issuers(&self) -> Vec<IssuerHealth>;
+    /// How revocation is doing; none where nothing is ever revoked.
+    fn revocation(&self) -> Option<RevocationHealth>;
 }
 
 /// Which configuration is in use, and why no newer one.
@@ -72,6 +76,8 @@ struct Readiness {
     status: &'static str,
     config: ConfigHealth,
     issuers: Vec<IssuerHealth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revocation: Option<RevocationHealth>,
 }
 
 // === impl Admin ===
@@ -93,11 +99,15 @@ impl Admin {
             "/livez" if read => json(&serde_json::json!({ "status": "live" })),
             "/readyz" if read => {
                 let (config, issuers) = (self.state.config(), self.state.issuers());
-                let well = config.last_error.is_empty() && issuers.iter().all(|issuer| issuer.well);
+                let revocation = self.state.revocation();
+                let well = config.last_error.is_empty()
+                    && issuers.iter().all(|issuer| issuer.well)
+                    && revocation.as_ref().is_none_or(RevocationHealth::is_well);
                 json(&Readiness {
                     status: if well { "ready" } else { "degraded" },
                     config,
                     issuers,
+                    revocation,
                 })
             }
             "/metrics" if read => self.scrape(),
@@ -170,6 +180,10 @@ mod tests {
     }
 
     impl State for Fixed {
+        fn revocation(&self) -> Option<RevocationHealth> {
+            None
+        }
+
         fn config(&self) -> ConfigHealth {
             ConfigHealth {
                 generation: 3,

@@ -16,6 +16,7 @@ use crate::log::LogObserver;
 use crate::metrics::{Listener, Metrics};
 use crate::proxy::{Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
+use crate::revoking::{Revoking, Watching};
 use crate::routes::Routes;
 use crate::via::Via;
 use crate::{Config, pem, server, to_upstream};
@@ -29,6 +30,8 @@ pub(crate) struct Assembly {
     pub(crate) front: Front,
     pub(crate) forward_auth: Option<ForwardAuth>,
     pub(crate) trust: Option<Trust>,
+    /// The same for all configurations of a process.
+    pub(crate) revoking: Option<Revoking>,
     /// What it calls itself, from the first to the last.
     via: Via,
     /// What the public listener shows.
@@ -65,6 +68,7 @@ impl Assembly {
     pub(crate) fn new(
         config: Config,
         before: Option<&Self>,
+        revoking: Option<Revoking>,
         tunnels: &CancellationToken,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
@@ -98,17 +102,29 @@ impl Assembly {
                 (route.path.clone(), methods, Entry { pattern, service })
             };
             let path = format!("route[{index}]");
-            let proxy = Proxy::new(route, &clients.clients, &leeways, tally.route(pattern));
+            let watching = Watching::of(route, &config, revoking.as_ref());
+            let Some(watching) = problems.absorb(&path, watching) else {
+                continue;
+            };
+            let watching = watching.as_ref();
+            let proxy = Proxy::new(
+                route,
+                &clients.clients,
+                &leeways,
+                watching,
+                tally.route(pattern),
+            );
             let Some(proxy) = problems.absorb(&path, proxy) else {
                 continue;
             };
             let end = to_upstream::told(route, proxy, via.clone());
-            let guarded = auth::guard(route, trust.as_ref(), observer(), end);
+            let guarded = auth::guard(route, &config, trust.as_ref(), watching, observer(), end);
             // What is wrong with a guard was noted once, and is so with both.
             if let Some(service) = problems.absorb(&path, guarded) {
                 proxied.push(entry(service));
                 if config.forward_auth.is_some() {
-                    let guarded = auth::guard(route, trust.as_ref(), observer(), Grant)?;
+                    let guarded =
+                        auth::guard(route, &config, trust.as_ref(), watching, observer(), Grant)?;
                     granted.push(entry(guarded));
                 }
             }
@@ -130,6 +146,7 @@ impl Assembly {
             front,
             forward_auth,
             trust,
+            revoking,
             via,
             tls,
             clients,

@@ -7,20 +7,24 @@ use std::convert::Infallible;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use portcullis_auth::{AuthLayer, Degrade, RequireLayer};
+use portcullis_auth::{AuthLayer, RequireLayer};
 use portcullis_core::{ConfigError, Observer, ResponseBody};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::config::{OnIdpOutage, Route, RouteAuth};
+use crate::config::{Config, Route, RouteAuth};
 use crate::front::RouteService;
+use crate::revoking::{self, Watching};
 
 pub(crate) use trust::{Trust, problems};
 
-/// Puts before the end of a route what it says: the token is verified, then the scopes are demanded.
+/// Puts before the end of a route what it says: the token is verified and asked after, then the scopes are
+/// demanded.
 pub(crate) fn guard<S, O, B>(
     route: &Route,
+    config: &Config,
     trust: Option<&Trust>,
+    watching: Option<&Watching>,
     observer: O,
     end: S,
 ) -> Result<RouteService, ConfigError>
@@ -50,9 +54,13 @@ where
         (RouteAuth::Required, Some(trust)) => AuthLayer::new(trust.verifier.clone()),
         (RouteAuth::Optional, Some(trust)) => AuthLayer::new(trust.verifier.clone()).optional(),
     };
-    let layer = layer
-        .with_degrade(degrade(route.on_idp_outage)?)
+    let policies = revoking::degrade(route, config)?;
+    let mut layer = layer
+        .with_degrade_by(move |head| policies.policy(head.is_safe()).clone())
         .with_observer(observer.clone());
+    if let Some(watching) = watching {
+        layer = layer.with_standing(watching.view());
+    }
     Ok(if route.scopes.is_empty() {
         let service = layer.layer(end);
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
@@ -62,23 +70,5 @@ where
             .with_observer(observer);
         let service = layer.layer(demands.layer(end));
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
-    })
-}
-
-fn degrade(policy: OnIdpOutage) -> Result<Degrade, ConfigError> {
-    Ok(match policy {
-        OnIdpOutage::Deny => Degrade::deny(),
-        OnIdpOutage::Anonymous => Degrade::anonymous(),
-        OnIdpOutage::AllowFor {
-            grace,
-            unsafe_methods,
-        } => {
-            let degrade = Degrade::allow_for(grace)?;
-            if unsafe_methods {
-                degrade.with_unsafe_methods()
-            } else {
-                degrade
-            }
-        }
     })
 }

@@ -148,7 +148,15 @@ impl Config {
     /// Every problem.
     pub fn check(&self) -> Result<(), ConfigError> {
         let metrics = Arc::default();
-        Assembly::new(self.clone(), None, &CancellationToken::new(), &metrics).map(|_| ())
+        Assembly::new(
+            self.clone(),
+            None,
+            // Nothing begins here: its secrets and bounds were judged with the text.
+            None,
+            &CancellationToken::new(),
+            &metrics,
+        )
+        .map(|_| ())
     }
 }
 

@@ -61,6 +61,7 @@ mod proxy;
 mod refused;
 mod reload;
 mod request_id;
+mod revoking;
 mod routes;
 mod screen;
 mod server;

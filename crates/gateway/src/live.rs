@@ -20,6 +20,7 @@ use crate::admin::{ConfigHealth, IssuerHealth, State};
 use crate::assembly::Assembly;
 use crate::metrics::Metrics;
 use crate::reload::restart;
+use crate::revoking::{RevocationHealth, Revoking};
 use crate::server::{Limits, Settings};
 
 /// The configuration in use.
@@ -54,7 +55,11 @@ impl Live {
     /// Every problem of the configuration. Blocks.
     pub(crate) fn new(config: Config, tunnels: CancellationToken) -> Result<Self, ConfigError> {
         let metrics = Arc::<Metrics>::default();
-        let assembly = Assembly::new(config, None, &tunnels, &metrics)?;
+        let revoking = match &config.revocation {
+            None => None,
+            Some(section) => Some(Revoking::start(section, &config.store)?),
+        };
+        let assembly = Assembly::new(config, None, revoking, &tunnels, &metrics)?;
         let limits = Limits::of(&assembly.config.server);
         Ok(Self {
             settings: Settings::new(limits, assembly.tls.clone()),
@@ -103,7 +108,11 @@ impl Live {
         let _alone = self.replacing.lock();
         let before = self.load();
         let assembled = restart::needed(&before.config, &config)
-            .and_then(|()| Assembly::new(config, Some(&before), &self.tunnels, &self.metrics));
+            .and_then(|()| self.revoking(&before, &config))
+            .and_then(|revoking| {
+                let (tunnels, metrics) = (&self.tunnels, &self.metrics);
+                Assembly::new(config, Some(&before), revoking, tunnels, metrics)
+            });
         let assembly = match assembled {
             Ok(assembly) => assembly,
             Err(error) => {
@@ -120,6 +129,18 @@ impl Live {
         *self.refused.lock() = None;
         tracing::info!(target: "portcullis::reload", generation, "configuration replaced");
         Ok(())
+    }
+
+    /// The view and its task, which stay.
+    fn revoking(
+        &self,
+        before: &Assembly,
+        config: &Config,
+    ) -> Result<Option<Revoking>, ConfigError> {
+        if let Some(revoking) = &before.revoking {
+            revoking.still(config)?;
+        }
+        Ok(before.revoking.clone())
     }
 
     /// Notes for the probes that a new configuration was bad, and logs it: always if somebody `asked`
@@ -147,6 +168,10 @@ impl State for Live {
         let assembly = self.load();
         let trust = assembly.trust.as_ref();
         trust.map_or_else(Vec::new, |trust| trust.health())
+    }
+
+    fn revocation(&self) -> Option<RevocationHealth> {
+        self.load().revoking.as_ref().map(Revoking::health)
     }
 
     fn config(&self) -> ConfigHealth {

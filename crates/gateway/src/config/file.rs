@@ -7,7 +7,10 @@ use portcullis_core::ConfigError;
 use toml::Table;
 
 use super::section::{Draft, Part, Section};
-use super::{Config, Cors, ForwardAuth, Issuer, Log, Route, Server, UpstreamTls, across};
+use super::{
+    Config, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server, Store, UpstreamTls, across,
+    revocation,
+};
 use crate::files;
 
 /// The largest file read.
@@ -73,6 +76,10 @@ impl Config {
         let upstream_tls = part(&mut root, "upstream_tls", |table| {
             UpstreamTls::read(table, folder)
         });
+        let store = part(&mut root, "store", |table| Store::read(table, folder));
+        let stated = root.table("revocation");
+        let stated = stated.map(|table| Revocation::read(table, folder));
+        let revoked = stated.and_then(|draft| root.adopt("revocation", draft).value);
         let issuers = each(&mut root, "issuer", |table| Issuer::read(table, folder));
         let routes = each(&mut root, "route", |table| Route::read(table, forwards));
 
@@ -80,12 +87,15 @@ impl Config {
         across::issuers(&issuers, &mut problems);
         across::routes(&routes, issuers.is_empty(), &mut problems);
         across::addresses(&server, forward_auth.as_ref(), &routes, &mut problems);
+        revocation::across(revoked.as_ref(), store.as_ref(), &routes, &mut problems);
         problems.into_result(Self {
             server,
             log: log.unwrap_or_default(),
             cors,
             forward_auth,
             upstream_tls: upstream_tls.unwrap_or_default(),
+            store: store.unwrap_or_default(),
+            revocation: revoked,
             issuers: issuers.into_iter().filter_map(|part| part.value).collect(),
             routes: routes.into_iter().filter_map(|part| part.value).collect(),
         })

@@ -20,11 +20,14 @@ mod issuer;
 mod log;
 mod methods;
 mod network;
+mod on_stale;
+mod revocation;
 mod route;
 mod secret_source;
 mod section;
 mod server;
 mod size;
+mod store;
 mod summary;
 mod upstream;
 mod upstream_tls;
@@ -33,8 +36,13 @@ pub use cors::{Cors, CorsOrigins};
 pub use forward_auth::ForwardAuth;
 pub use host_pattern::HostPattern;
 pub use log::{Log, LogFormat};
+pub use on_stale::OnStaleRevocation;
+pub(crate) use revocation::MOST_SECRET;
+pub use revocation::Revocation;
 pub use secret_source::SecretSource;
 pub use server::{Server, ServerTls};
+pub(crate) use store::MOST_PASSWORD;
+pub use store::{RedisStore, Store};
 pub use upstream::Upstream;
 pub use upstream_tls::UpstreamTls;
 
@@ -79,6 +87,10 @@ pub struct Config {
     pub forward_auth: Option<ForwardAuth>,
     /// `[upstream_tls]`: how `https` upstreams are spoken to.
     pub upstream_tls: UpstreamTls,
+    /// `[store]`: where nodes keep what all of them must know; the memory of this process without it.
+    pub store: Store,
+    /// `[revocation]`: how tokens end before they expire; they do not without it.
+    pub revocation: Option<Revocation>,
     /// `[[issuer]]`: whose tokens are accepted.
     pub issuers: Vec<Issuer>,
     /// `[[route]]`: which paths go where, and for whom.
@@ -160,6 +172,10 @@ pub struct Route {
     pub scopes: Vec<String>,
     /// `on_idp_outage`: what passes while no verdict can be reached.
     pub on_idp_outage: OnIdpOutage,
+    /// `on_stale_revocation`: what passes while it is not known what was revoked; as `[revocation]` says unless set.
+    pub on_stale_revocation: Option<OnStaleRevocation>,
+    /// `freshness`: how old what is known of revocations may be; `max_age` of `[revocation]` unless set.
+    pub freshness: Option<Duration>,
 }
 
 /// A prefix of whole segments: `/api` has `/api` and `/api/x`, and never `/apix`.
@@ -229,7 +245,7 @@ pub enum OnIdpOutage {
 // === impl Config ===
 
 impl Config {
-    /// Every file that it refers to: TLS, authorities, key sets. What stands in them is part of it.
+    /// Every file that it refers to: TLS, authorities, key sets, secrets. What stands in them is part of it.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
@@ -251,6 +267,8 @@ impl Config {
             Keys::File(path) => Some(path.clone()),
             Keys::Discovery | Keys::Url(_) => None,
         }));
+        let revocation = self.revocation.iter().flat_map(Revocation::files);
+        files.extend(revocation.chain(self.store.file()).map(Path::to_owned));
         files.sort();
         files.dedup();
         files
@@ -303,6 +321,8 @@ impl fmt::Display for RouteAuth {
     }
 }
 
+#[cfg(test)]
+mod revocation_tests;
 #[cfg(test)]
 mod section_tests;
 #[cfg(test)]

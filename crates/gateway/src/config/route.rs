@@ -10,8 +10,8 @@ use toml::{Table, Value};
 use super::section::{Draft, Section};
 use super::server::bounded;
 use super::{
-    HostToUpstream, OnIdpOutage, Route, RouteAuth, RoutePath, TokenToUpstream, Upstream,
-    UpstreamProtocol, methods,
+    HostToUpstream, OnIdpOutage, OnStaleRevocation, Route, RouteAuth, RoutePath, TokenToUpstream,
+    Upstream, UpstreamProtocol, methods, on_stale,
 };
 use crate::path;
 
@@ -90,6 +90,8 @@ impl Route {
             ),
             scopes: section.texts("scopes").unwrap_or_default(),
             on_idp_outage: on_idp_outage(&mut section),
+            on_stale_revocation: OnStaleRevocation::take(&mut section),
+            freshness: section.duration("freshness"),
         };
         for (index, scope) in route.scopes.iter().enumerate() {
             if Scopes::new([scope.as_str()]).is_err() {
@@ -113,6 +115,16 @@ impl Route {
                 "is stated where tokens are not looked at",
                 "remove it",
             );
+        }
+        if route.auth == RouteAuth::None {
+            for (key, stated) in [
+                (on_stale::KEY, route.on_stale_revocation.is_some()),
+                ("freshness", route.freshness.is_some()),
+            ] {
+                if stated {
+                    section.wrong(key, "is stated where tokens are not looked at", "remove it");
+                }
+            }
         }
         if route.on_idp_outage == OnIdpOutage::Anonymous && !route.scopes.is_empty() {
             section.wrong(

@@ -208,7 +208,7 @@ async fn answer(
         request.headers_mut().insert(AUTHORIZATION, credential);
         let now = std::time::Instant::now();
         let context = RequestContext::ensure(request.extensions_mut(), || now).clone();
-        let guarded = auth::guard(route, trust, LogObserver, End)?;
+        let guarded = auth::guard(route, config, trust, None, LogObserver, End)?;
         let Ok(response) = guarded.oneshot(request).await;
         let passed = response.extensions().get::<PassedOn>().is_some();
         answer.status = response.status().as_u16();

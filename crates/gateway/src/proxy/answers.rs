@@ -13,10 +13,12 @@ use crate::metrics::UpstreamFault;
 /// |---|---|---|
 /// | `request_broken` | 400 | a body that the client broke off, or that makes no sense |
 /// | `expired` | 401 | a token that expired while the request was being sent |
+/// | `revoked` | 401 | a token that was revoked while the request was being sent |
 /// | `request_timeout` | 408 | a client that sent nothing of its request for `idle_timeout` |
 /// | `body_too_large` | 413 | a body larger than `max_body` |
 /// | `upstream_unreachable` | 502 | no connection to the upstream |
 /// | `upstream_failed` | 502 | an upstream that broke the connection off, or made no sense |
+/// | `revocation_stale` | 503 | a token of which it is not known any more whether it was revoked |
 /// | `upstream_timeout` | 504 | an upstream that did not answer within `timeout` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
@@ -28,6 +30,8 @@ pub(super) enum NoAnswer {
 struct Prepared {
     broken: Refusal,
     expired: Refusal,
+    revoked: Refusal,
+    uncertain: Refusal,
     slow: Refusal,
     too_large: Refusal,
     unreachable: Refusal,
@@ -38,6 +42,7 @@ struct Prepared {
 static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
     use RefusalKind::{
         BadGateway, BadRequest, ContentTooLarge, GatewayTimeout, RequestTimeout, Unauthenticated,
+        Unavailable,
     };
     let of = |kind, reason, detail| Refusal::builder(kind, reason).detail(detail).build();
     Prepared {
@@ -53,6 +58,16 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
                 "Bearer error=\"invalid_token\", error_description=\"The token has expired\"",
             ))
             .build(),
+        revoked: Refusal::builder(Unauthenticated, "revoked")
+            .detail("The token was revoked while the request was being sent.")
+            .challenge(http::HeaderValue::from_static(
+                "Bearer error=\"invalid_token\", error_description=\"The token was revoked\"",
+            ))
+            .build(),
+        uncertain: Refusal::builder(Unavailable, "revocation_stale")
+            .detail("It is not known any more whether the token was revoked.")
+            .build()
+            .retry_after(std::time::Duration::from_secs(1)),
         slow: of(
             RequestTimeout,
             "request_timeout",
@@ -91,6 +106,8 @@ impl NoAnswer {
             Self::Over(Cause::UpstreamLate) => &PREPARED.late,
             Self::Over(Cause::Idle) => &PREPARED.slow,
             Self::Over(Cause::Expired) => &PREPARED.expired,
+            Self::Over(Cause::Revoked) => &PREPARED.revoked,
+            Self::Over(Cause::Uncertain) => &PREPARED.uncertain,
             Self::Over(Cause::TooLarge) => &PREPARED.too_large,
             Self::Over(Cause::Broken) => &PREPARED.broken,
         }
@@ -116,6 +133,8 @@ mod tests {
         for (no_answer, status, reason) in [
             (NoAnswer::Over(Cause::Broken), 400, "request_broken"),
             (NoAnswer::Over(Cause::Expired), 401, "expired"),
+            (NoAnswer::Over(Cause::Revoked), 401, "revoked"),
+            (NoAnswer::Over(Cause::Uncertain), 503, "revocation_stale"),
             (NoAnswer::Over(Cause::Idle), 408, "request_timeout"),
             (NoAnswer::Over(Cause::TooLarge), 413, "body_too_large"),
             (NoAnswer::Unreachable, 502, "upstream_unreachable"),

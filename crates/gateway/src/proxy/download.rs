@@ -132,10 +132,12 @@ impl<B> PinnedDrop for Download<B> {
 
 fn trailers(cause: Cause) -> HeaderMap {
     let (status, message) = match cause {
-        Cause::Expired => ("16", cause.as_str()),
+        Cause::Expired | Cause::Revoked => ("16", cause.as_str()),
         // Sent again it would be no smaller.
         Cause::TooLarge => ("8", cause.as_str()),
-        Cause::UpstreamLate | Cause::Idle | Cause::Broken => ("14", cause.as_str()),
+        Cause::UpstreamLate | Cause::Idle | Cause::Broken | Cause::Uncertain => {
+            ("14", cause.as_str())
+        }
     };
     let mut trailers = HeaderMap::with_capacity(2);
     trailers.insert("grpc-status", HeaderValue::from_static(status));
@@ -219,7 +221,12 @@ mod tests {
 
     #[tokio::test]
     async fn grpc_is_told_in_trailers() {
-        for (cause, status) in [(Cause::Expired, "16"), (Cause::Idle, "14")] {
+        for (cause, status) in [
+            (Cause::Expired, "16"),
+            (Cause::Revoked, "16"),
+            (Cause::Uncertain, "14"),
+            (Cause::Idle, "14"),
+        ] {
             let exchange = exchange();
             let mut download = endless(true, &exchange);
             assert!(download.frame().await.unwrap().is_ok());

@@ -18,6 +18,7 @@ use crate::server::watch::{MOMENT, Watched};
 /// | the client is waited for, for more of the request | `idle_timeout` after the last byte | [`Cause::Idle`] |
 /// | the answer, or an upgraded connection, goes through | `idle_timeout` after the last byte in either direction | [`Cause::Idle`] |
 /// | the request or the answer is a stream | at its [`StreamEnd`] | [`Cause::Expired`] |
+/// | the same | when a look finds that the token was revoked, or that nobody knows | [`Cause::Revoked`], [`Cause::Uncertain`] |
 ///
 /// A request that was sent completely is no stream: it was admitted, and gets its answer. So a slow client
 /// does not make an upstream look late, and a token that expires meanwhile takes nobody's answer away.
@@ -31,6 +32,8 @@ pub(super) struct Exchange {
     last_ms: AtomicU64,
     /// When the head of the answer came, likewise, and one more; 0 before.
     head_ms: AtomicU64,
+    /// When the caller was last looked at, likewise; 0 before.
+    looked_ms: AtomicU64,
     clients_turn: AtomicBool,
     request_done: AtomicBool,
     response_done: AtomicBool,
@@ -48,6 +51,10 @@ pub(crate) enum Cause {
     UpstreamLate = 1,
     Idle,
     Expired,
+    /// The token was revoked.
+    Revoked,
+    /// For too long nobody knew whether it was.
+    Uncertain,
     /// The body of the request is larger than the route allows.
     TooLarge,
     /// The client broke off the body of its request, or made no sense in it.
@@ -66,6 +73,7 @@ impl Exchange {
             end,
             last_ms: AtomicU64::new(0),
             head_ms: AtomicU64::new(0),
+            looked_ms: AtomicU64::new(0),
             clients_turn: AtomicBool::new(false),
             request_done: AtomicBool::new(false),
             response_done: AtomicBool::new(false),
@@ -77,7 +85,7 @@ impl Exchange {
 
     /// What follows an upgrade: the request and its answer are done, and bytes go both ways.
     pub(super) fn after_upgrade(&self) -> Self {
-        let upgraded = Self::new(self.patience, self.idle, self.end);
+        let upgraded = Self::new(self.patience, self.idle, self.end.clone());
         upgraded.head_came();
         upgraded
     }
@@ -173,13 +181,34 @@ impl Exchange {
         }
     }
 
+    /// Since when it is a stream, if it is one.
+    fn streams_since(&self) -> Option<Instant> {
+        match self.head() {
+            Some(head) => Some(head),
+            None if self.request_done.load(Ordering::Relaxed) => None,
+            None => Some(self.begun),
+        }
+    }
+
     /// When its caller has to be gone.
     fn expires(&self) -> Option<Instant> {
-        let end = self.end.as_ref()?;
-        match self.head() {
-            Some(head) => Some(end.at(head)),
-            None if self.request_done.load(Ordering::Relaxed) => None,
-            None => Some(end.at(self.begun)),
+        self.end.as_ref()?.at(self.streams_since()?)
+    }
+
+    /// When to look at its caller again.
+    fn next_look(&self) -> Option<Instant> {
+        let looked = self.looked_ms.load(Ordering::Relaxed).checked_sub(1);
+        let looked = looked.map(|ms| self.begun + Duration::from_millis(ms));
+        let since = self.streams_since()?;
+        let last = looked.map_or(since, |looked| looked.max(since));
+        self.end.as_ref()?.next_look(last)
+    }
+
+    fn look(&self) {
+        let now = self.now_ms().saturating_add(1);
+        self.looked_ms.store(now, Ordering::Relaxed);
+        if let Some(cause) = self.end.as_ref().and_then(StreamEnd::look) {
+            self.end_as(cause);
         }
     }
 }
@@ -194,7 +223,8 @@ impl Watched for Exchange {
             return Some(self.last() + MOMENT);
         }
         let (quiet, _) = self.quiet();
-        Some(self.expires().map_or(quiet, |at| at.min(quiet)))
+        let ends = self.expires().into_iter().chain(self.next_look());
+        Some(ends.fold(quiet, Instant::min))
     }
 
     fn end(&self) -> bool {
@@ -207,6 +237,8 @@ impl Watched for Exchange {
             self.end_as(Cause::Expired);
         } else if quiet <= now {
             self.end_as(cause);
+        } else if self.next_look().is_some_and(|at| at <= now) {
+            self.look();
         }
         true
     }
@@ -220,6 +252,8 @@ impl Cause {
             Self::UpstreamLate,
             Self::Idle,
             Self::Expired,
+            Self::Revoked,
+            Self::Uncertain,
             Self::TooLarge,
             Self::Broken,
         ]
@@ -233,6 +267,8 @@ impl Cause {
             Self::UpstreamLate => "the upstream is late",
             Self::Idle => "nothing came for too long",
             Self::Expired => "the token has expired",
+            Self::Revoked => "the token was revoked",
+            Self::Uncertain => "nobody knows whether the token was revoked",
             Self::TooLarge => "the body of the request is too large",
             Self::Broken => "the client broke off",
         }

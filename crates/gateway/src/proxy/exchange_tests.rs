@@ -20,6 +20,7 @@ fn expiring(seconds: u64) -> Exchange {
     let identity = Identity::new(parts, Provenance::Fresh);
     let end = StreamEnd::of(
         &identity,
+        None,
         Duration::ZERO,
         Instant::now(),
         UnixTime::from_secs(0),
@@ -158,4 +159,68 @@ fn the_first_cause_stays_and_everybody_hears_of_it() {
     exchange.end_as(Cause::Broken);
     assert_eq!(exchange.over(), Some(Cause::TooLarge));
     assert_eq!(count.0.load(Ordering::SeqCst), 2);
+}
+
+/// Good until it is told otherwise.
+#[derive(Default)]
+struct Told(std::sync::atomic::AtomicBool);
+
+impl portcullis_auth::StandingView for Told {
+    fn standing(&self, _: &Identity) -> portcullis_auth::Standing {
+        if self.0.load(Ordering::Relaxed) {
+            portcullis_auth::Standing::Revoked
+        } else {
+            portcullis_auth::Standing::Good
+        }
+    }
+}
+
+fn looked_at(view: &Arc<Told>) -> Exchange {
+    let identity = Identity::new(IdentityParts::new("https://idp"), Provenance::Fresh);
+    let looks = crate::proxy::stream_end::Looks {
+        watch: portcullis_auth::StandingWatch::new(view.clone(), identity.clone()),
+        every: 2 * SECOND,
+    };
+    let wall = UnixTime::from_secs(0);
+    let end = StreamEnd::of(&identity, Some(looks), Duration::ZERO, Instant::now(), wall);
+    Exchange::new(PATIENCE, IDLE, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_looked_at_every_so_often_and_ends_once_it_is_revoked() {
+    let view = Arc::<Told>::default();
+    let exchange = looked_at(&view);
+    exchange.head_came();
+    for _ in 0..5 {
+        assert_eq!(left(&exchange), Some(2 * SECOND));
+        advance(2 * SECOND).await;
+        exchange.touch();
+        assert!(exchange.end(), "it goes on");
+        assert_eq!(exchange.over(), None);
+    }
+    view.0.store(true, Ordering::Relaxed);
+    assert_eq!(pass(&exchange).await, Some(Cause::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_an_answer_is_not_looked_at_and_no_look_hides_silence() {
+    let view = Arc::<Told>::default();
+    let exchange = looked_at(&view);
+    exchange.request_done();
+    assert_eq!(left(&exchange), Some(PATIENCE), "it was admitted");
+    view.0.store(true, Ordering::Relaxed);
+    advance(PATIENCE / 2).await;
+    exchange.head_came();
+    assert_eq!(
+        left(&exchange),
+        Some(2 * SECOND),
+        "counted from the head on"
+    );
+    view.0.store(false, Ordering::Relaxed);
+    for _ in 0..IDLE.as_secs() / 2 {
+        assert_eq!(exchange.over(), None);
+        advance(left(&exchange).unwrap()).await;
+        assert!(exchange.end());
+    }
+    assert_eq!(exchange.over(), Some(Cause::Idle));
 }

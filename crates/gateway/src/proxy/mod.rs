@@ -43,11 +43,12 @@ use self::download::Download;
 use self::exchange::{Cause, Exchange};
 use self::lanes::Lease;
 pub(crate) use self::leeways::Leeways;
-use self::stream_end::StreamEnd;
+use self::stream_end::{Looks, StreamEnd};
 use self::upload::Upload;
 use self::upstreams::{Origin, Upstreams};
 use crate::config::{HostToUpstream, Route, UpstreamProtocol};
 use crate::metrics::RouteTally;
+use crate::revoking::Watching;
 use crate::server::watch::watch;
 
 /// Forwards the requests of one route.
@@ -66,6 +67,7 @@ struct Shared {
     upstreams: Upstreams,
     clients: Clients,
     leeways: Leeways,
+    watching: Option<Watching>,
     tally: RouteTally,
     http2: bool,
     own_host: bool,
@@ -85,6 +87,7 @@ impl Proxy {
         route: &Route,
         clients: &Clients,
         leeways: &Leeways,
+        watching: Option<&Watching>,
         tally: RouteTally,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
@@ -92,6 +95,7 @@ impl Proxy {
                 upstreams: Upstreams::new(&route.upstreams, clients.traffic())?,
                 clients: clients.clone(),
                 leeways: leeways.clone(),
+                watching: watching.cloned(),
                 tally,
                 http2: route.protocol == UpstreamProtocol::Http2,
                 own_host: route.host == HostToUpstream::Upstream,
@@ -207,7 +211,11 @@ impl Shared {
     fn stream_end<B>(&self, request: &Request<B>) -> Option<StreamEnd> {
         let identity = Identity::of(request.extensions())?;
         let leeway = self.leeways.for_caller(identity);
-        StreamEnd::of(identity, leeway, Instant::now(), SystemClock.wall())
+        let looks = self.watching.as_ref().map(|watching| Looks {
+            watch: watching.watch(identity, request.method().is_safe()),
+            every: watching.every(),
+        });
+        StreamEnd::of(identity, looks, leeway, Instant::now(), SystemClock.wall())
     }
 
     /// The request as the upstream gets it.

@@ -15,7 +15,7 @@ use crate::server::alarm::Alarm;
 use crate::server::watch::Watched;
 
 /// Carries bytes between a client and an upstream that agreed on another protocol, until one of them
-/// closes it, nothing came for `idle_timeout`, the token of the caller expires, or the gateway ends.
+/// closes it, nothing came for `idle_timeout`, the token of the caller expires or is revoked, or the gateway ends.
 ///
 /// Nobody reads what goes through, so nothing can be said in it: it ends by closing both sides. A
 /// WebSocket client sees the code 1006, and connects anew.

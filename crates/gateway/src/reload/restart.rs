@@ -12,7 +12,8 @@ const REMEDY: &str = "set it back, or restart the gateway";
 /// Whether the gateway can go from one configuration to another without a restart.
 ///
 /// Addresses stay: another one may be taken, or may not be permitted any more to a process that gave up
-/// its rights, and half a gateway would be worse than the old one. Lines of a log stay of one form.
+/// its rights, and half a gateway would be worse than the old one. Lines of a log stay of one form. So does the
+/// view of revocations, which would know nothing for a moment.
 ///
 /// # Errors
 /// Every key that would need one.
@@ -44,6 +45,12 @@ pub(crate) fn needed(from: &Config, to: &Config) -> Result<(), ConfigError> {
         );
         problems.push("server.max_connections", message, REMEDY);
     }
+    for (path, same) in kept(from, to) {
+        if !same {
+            let message = "is not what it was when the gateway started";
+            problems.push(path, message, REMEDY);
+        }
+    }
     if from.log.format != to.log.format {
         let was = match from.log.format {
             LogFormat::Text => "text",
@@ -53,6 +60,34 @@ pub(crate) fn needed(from: &Config, to: &Config) -> Result<(), ConfigError> {
         problems.push("log.format", message, REMEDY);
     }
     problems.check()
+}
+
+/// What the view of revocations, its task and its log were made from. Another log knows other revocations.
+fn kept(from: &Config, to: &Config) -> Vec<(&'static str, bool)> {
+    let mut kept = vec![("store", from.store == to.store)];
+    match (&from.revocation, &to.revocation) {
+        (None, None) => {}
+        (Some(from), Some(to)) => kept.extend([
+            ("revocation.secret", from.secret == to.secret),
+            (
+                "revocation.other_secret",
+                from.other_secret == to.other_secret,
+            ),
+            ("revocation.poll_every", from.poll_every == to.poll_every),
+            (
+                "revocation.poll_deadline",
+                from.poll_deadline == to.poll_deadline,
+            ),
+            ("revocation.max_age", from.max_age == to.max_age),
+            (
+                "revocation.max_token_lifetime",
+                from.max_token_lifetime == to.max_token_lifetime,
+            ),
+            ("revocation.capacity", from.capacity == to.capacity),
+        ]),
+        (None, Some(_)) | (Some(_), None) => kept.push(("revocation", false)),
+    }
+    kept
 }
 
 fn moved(from: Option<SocketAddr>) -> String {
@@ -94,5 +129,23 @@ mod tests {
                 "log.format was \"text\" when the gateway started",
             ]
         );
+    }
+
+    #[test]
+    fn the_view_of_revocations_stays_and_what_routes_ask_of_it_does_not() {
+        let of = |revocation: &str| {
+            config(&format!(
+                "server = {{ listen = '127.0.0.1:1' }}\nrevocation = {revocation}"
+            ))
+        };
+        let from = of("{ }");
+        let other = of("{ on_stale_revocation = { allow_for = '9s' } }");
+        assert!(needed(&from, &other).is_ok());
+        let error = needed(&from, &of("{ max_age = '9s', capacity = 9 }")).unwrap_err();
+        let paths: Vec<_> = error.problems().map(|problem| &*problem.path).collect();
+        assert_eq!(paths, ["revocation.max_age", "revocation.capacity"]);
+        let without = config("server = { listen = '127.0.0.1:1' }");
+        let error = needed(&from, &without).unwrap_err();
+        assert_eq!(error.problems().next().unwrap().path, "revocation");
     }
 }

@@ -178,12 +178,12 @@ fn every_xtask_command_in_the_documents_exists() {
                     assert!(steps.contains(&format!("\"{step}\"")), "{shown}");
                 }
                 ["bench", name, ..] if plain(name) && !name.starts_with('-') => {
-                    let binary = root().join("benches/src/bin").join(name);
-                    let file = binary.with_extension("rs");
-                    assert!(
-                        binary.join("main.rs").is_file() || file.is_file(),
-                        "{shown}"
-                    );
+                    let benches = root().join("benches");
+                    let sources = [
+                        benches.join("src/bin").join(name).join("main.rs"),
+                        benches.join(name).join("src/main.rs"),
+                    ];
+                    assert!(sources.iter().any(|main| main.is_file()), "{shown}");
                 }
                 _ => {}
             }

@@ -55,7 +55,15 @@ fn written(folder: &Path, found: &mut BTreeSet<String>) {
                 .take_while(|line| !line.contains("mod tests {"))
                 .filter(|line| !line.trim_start().starts_with("//"))
                 .collect();
-            for call in code.join(" ").split("Refusal::builder(").skip(1) {
+            let code = code.join(" ");
+            if !code.contains("Refusal::builder(") {
+                continue;
+            }
+            // `of` is what a table of refusals calls it.
+            for call in [" of(", "Refusal::builder("]
+                .iter()
+                .flat_map(|call| code.split(call).skip(1))
+            {
                 let Some((_, argument)) = call.split_once(',') else {
                     continue;
                 };

@@ -21,19 +21,19 @@ mod identity;
 mod issuers;
 mod lateness;
 mod limits;
+mod loops;
+mod methods;
+mod metrics;
 #[cfg(unix)]
 mod nginx_asks;
 #[cfg(unix)]
 mod nginx_in_front;
-mod loops;
-mod methods;
-mod metrics;
 mod outage;
 mod probes;
 mod protocols;
 mod refusals;
-mod request_id;
 mod reload;
+mod request_id;
 mod stand;
 mod streams;
 mod timeouts;

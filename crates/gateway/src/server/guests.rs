@@ -81,9 +81,14 @@ impl Guests {
     pub(super) fn cut_off(&mut self) -> bool {
         let guests = self.asked.drain(..).filter_map(|guest| guest.upgrade());
         let idle = guests.filter(|guest| guest.idle_since().is_some());
-        idle.filter_map(|guest| Some(guest.task.get()?.abort()))
-            .count()
-            > 0
+        let mut any = false;
+        for guest in idle {
+            if let Some(task) = guest.task.get() {
+                task.abort();
+                any = true;
+            }
+        }
+        any
     }
 
     fn forget_gone(&mut self) {

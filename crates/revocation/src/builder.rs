@@ -44,17 +44,28 @@ const BATCH: usize = 500;
 // === impl RevocationBuilder ===
 
 impl RevocationBuilder {
+    /// How often the log is asked, unless set; give or take a fifth.
+    pub const POLL_EVERY: Duration = Duration::from_millis(500);
+    /// How long one answer of the log may take, unless set.
+    pub const POLL_DEADLINE: Duration = Duration::from_millis(250);
+    /// The greatest age of a view that counts as synced, unless set.
+    pub const MAX_AGE: Duration = Duration::from_secs(15);
+    /// How many ids a view has room for, unless set.
+    pub const CAPACITY: usize = 1_000_000;
+    /// How many changes are read at a time, unless set.
+    pub const PAGE: usize = 1000;
+
     pub(crate) fn new(secrets: Secrets, log: Arc<dyn RevocationLog>) -> Self {
         Self {
             secrets,
             log,
             moment: Arc::new(|| Moment::of(&SystemClock)),
-            poll_every: Duration::from_millis(500),
-            poll_deadline: Duration::from_millis(250),
-            max_age: Duration::from_secs(15),
+            poll_every: Self::POLL_EVERY,
+            poll_deadline: Self::POLL_DEADLINE,
+            max_age: Self::MAX_AGE,
             max_token_lifetime: Horizon::DEFAULT.max_token_lifetime(),
-            capacity: 1_000_000,
-            page: 1000,
+            capacity: Self::CAPACITY,
+            page: Self::PAGE,
         }
     }
 

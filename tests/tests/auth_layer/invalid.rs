@@ -7,7 +7,7 @@ use crate::answers::{both, check_refused};
 use crate::kit::{PROTOCOLS, judging, request, send, speaking};
 
 /// What each reason is answered with, written out: HTTP status, gRPC status, error, description.
-const REASONS: [(Reason, u16, &str, &str, &str); 22] = {
+const REASONS: [(Reason, u16, &str, &str, &str); 24] = {
     const Q: &str = "invalid_request";
     const T: &str = "invalid_token";
     [
@@ -147,6 +147,20 @@ const REASONS: [(Reason, u16, &str, &str, &str); 22] = {
         ),
         (Reason::Inactive, 401, "16", T, "The token is not active."),
         (Reason::Revoked, 401, "16", T, "The token was revoked."),
+        (
+            Reason::SessionEnded,
+            401,
+            "16",
+            T,
+            "The session of the token has ended.",
+        ),
+        (
+            Reason::Unrevocable,
+            401,
+            "16",
+            T,
+            "The token lives too long, or does not say since when, so it could not be revoked.",
+        ),
     ]
 };
 

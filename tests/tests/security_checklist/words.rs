@@ -67,6 +67,8 @@ const REASONS: &[(Reason, Template, &str, &str)] = {
         (Reason::Signature, T, "bad_signature", "The signature of the token is wrong."),
         (Reason::Inactive, T, "inactive", "The token is not active."),
         (Reason::Revoked, T, "revoked", "The token was revoked."),
+        (Reason::SessionEnded, T, "session_ended", "The session of the token has ended."),
+        (Reason::Unrevocable, T, "not_revocable", "The token lives too long, or does not say since when, so it could not be revoked."),
     ]
 };
 

@@ -62,7 +62,11 @@ pub(super) const fn told(reason: Reason) -> (&'static str, &'static str) {
             "signature",
             "give the token unaltered; two issuers may have one name",
         ),
-        Reason::Inactive | Reason::Revoked => ("standing", "log in again"),
+        Reason::Inactive | Reason::Revoked | Reason::SessionEnded => ("standing", "log in again"),
+        Reason::Unrevocable => (
+            "standing",
+            "have the issuer write iat and exp, no further apart than `max_token_lifetime`",
+        ),
         _ => ("token", "docs/reasons.md has a remedy for each reason"),
     }
 }

@@ -43,7 +43,7 @@ pub struct IdentityParts {
     pub acr: Option<Box<str>>,
     /// The authentication methods (`amr`, RFC 8176).
     pub amr: Vec<Box<str>>,
-    /// The claims as JSON text, for [`Identity::claims`].
+    /// The claims as JSON text, for [`Identity::claims`](crate::Identity::claims).
     pub payload: Box<[u8]>,
 }
 

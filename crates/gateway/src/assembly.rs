@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{self, Trust};
 use crate::config::{ServerTls, Upstream, UpstreamTls};
+use crate::control::Control;
 use crate::forward_auth::{ForwardAuth, Grant};
 use crate::front::{Entry, Front};
 use crate::log::LogObserver;
@@ -29,6 +30,7 @@ pub(crate) struct Assembly {
     pub(crate) since: Instant,
     pub(crate) front: Front,
     pub(crate) forward_auth: Option<ForwardAuth>,
+    pub(crate) control: Option<Control>,
     pub(crate) trust: Option<Trust>,
     /// The same for all configurations of a process.
     pub(crate) revoking: Option<Revoking>,
@@ -139,12 +141,20 @@ impl Assembly {
                 Some(ForwardAuth::new(section.peers.clone(), front))
             }
         };
+        let control = match (&config.control, &revoking) {
+            (Some(section), Some(revoking)) => {
+                let known = before.and_then(|before| before.control.as_ref());
+                Some(Control::new(section, trust.as_ref(), revoking, known)?)
+            }
+            _ => None,
+        };
         Ok(Self {
             config,
             generation: before.map_or(1, |before| before.generation + 1),
             since: Instant::now(),
             front,
             forward_auth,
+            control,
             trust,
             revoking,
             via,

@@ -33,6 +33,7 @@ pub struct Running {
     public: Option<Server>,
     admin: Option<Server>,
     forward_auth: Option<Server>,
+    control: Option<Server>,
     live: Arc<Live>,
     follower: Option<Follower>,
     /// Upgraded connections, which belong to no server any more, end with this.
@@ -66,7 +67,11 @@ impl Gateway {
         let tunnels = CancellationToken::new();
         let (listens, admin) = (config.server.listen, config.server.admin);
         let asked = config.forward_auth.as_ref().map(|section| section.listen);
-        let listeners = [listens, admin, asked].into_iter().flatten().count();
+        let control = config.control.as_ref().map(|section| section.listen);
+        let listeners = [listens, admin, asked, control]
+            .into_iter()
+            .flatten()
+            .count();
         let most = places(config.server.max_connections, listeners);
         let live = Arc::new(Live::new(config, tunnels.clone())?);
         // Clear, and without upgrades: for the platform, and for other proxies.
@@ -101,6 +106,13 @@ impl Gateway {
                 Some(listen(address, service, within(Listener::ForwardAuth)).await?)
             }
         };
+        let control = match control {
+            None => None,
+            Some(address) => {
+                let service = live.service(|assembly| assembly.control.clone());
+                Some(listen(address, service, within(Listener::Control)).await?)
+            }
+        };
         let address = public.as_ref().or(forward_auth.as_ref());
         let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         Ok(Running {
@@ -108,6 +120,7 @@ impl Gateway {
             public,
             admin,
             forward_auth,
+            control,
             live,
             follower: None,
             _tunnels: tunnels.drop_guard(),
@@ -175,6 +188,12 @@ impl Running {
         self.forward_auth.as_ref().map(Server::address)
     }
 
+    /// The address at which operators and other services revoke, if there is one.
+    #[must_use]
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        self.control.as_ref().map(Server::address)
+    }
+
     /// The address of `/livez`, `/readyz` and `/metrics`, if there is one.
     #[must_use]
     pub fn admin_address(&self) -> Option<SocketAddr> {
@@ -222,13 +241,17 @@ impl Running {
             Some(server) => server.shut_down().await,
             None => true,
         };
-        let (drained, answered) = tokio::join!(ended(self.public), ended(self.forward_auth));
+        let (drained, answered, revoked) = tokio::join!(
+            ended(self.public),
+            ended(self.forward_auth),
+            ended(self.control)
+        );
         // Last, so that probes see life as long as there is any. Within the same bound: when all else is
         // over, nobody waits for the answer to a probe.
         if let Some(admin) = self.admin {
             let _ = timeout_at(by, admin.shut_down()).await;
         }
-        drained && answered
+        drained && answered && revoked
     }
 }
 

@@ -99,7 +99,7 @@ pub(crate) fn plain(text: &str) -> bool {
     named && numbered
 }
 
-fn without_port(text: &str) -> &str {
+pub(crate) fn without_port(text: &str) -> &str {
     // Colons in brackets are of an address.
     let after = text.rfind(']').map_or(0, |end| end + 1);
     match text[after..].find(':') {

@@ -38,6 +38,7 @@ mod auth;
 mod cli;
 mod client_headers;
 pub mod config;
+mod control;
 mod cors;
 #[cfg(feature = "demo")]
 mod demo;

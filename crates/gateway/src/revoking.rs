@@ -6,9 +6,12 @@ use std::thread;
 use std::time::Duration;
 
 use portcullis_auth::Revocations;
-use portcullis_core::{ConfigError, Problems, Secret};
+use portcullis_core::{ConfigError, Problems, Secret, SystemClock};
 use portcullis_redis::{RedisConfig, RedisLog, RedisLogBuilder};
-use portcullis_revocation::{MemoryLog, Revocation, RevocationBuilder, RevocationLog, Secrets};
+use portcullis_revocation::{
+    Check, MemoryLog, Moment, Revocation, RevocationBuilder, RevocationLog, Revoker, Secrets,
+    TokenFacts,
+};
 
 use crate::Config;
 use crate::config::{self, MOST_PASSWORD, MOST_SECRET, RedisStore, SecretSource, Store};
@@ -113,6 +116,27 @@ impl Revoking {
         }
     }
 
+    /// For whoever revokes.
+    pub(crate) fn revoker(&self) -> Revoker {
+        self.revocation.revoker()
+    }
+
+    /// What is known here of a session: `revoked`, `not_revoked` or `unknown`.
+    pub(crate) fn session(&self, issuer: &str, session: &str) -> &'static str {
+        let now = Moment::of(&SystemClock);
+        let view = self.revocation.view();
+        // As a token would be looked at that was issued in it just now.
+        let mut facts = TokenFacts::new(issuer);
+        facts.session = Some(session);
+        facts.issued_at = Some(now.wall);
+        facts.expires_at = Some(now.wall + Duration::from_secs(60));
+        match view.check(&view.token_ids(&facts), now, self.revocations.freshness()) {
+            Check::Clear => "not_revoked",
+            Check::Revoked(_) => "revoked",
+            _ => "unknown",
+        }
+    }
+
     /// How it is going.
     pub(crate) fn health(&self) -> RevocationHealth {
         RevocationHealth::of(self.store, &self.revocation.health())
@@ -166,7 +190,7 @@ fn secrets(section: &config::Revocation) -> Result<Secrets, ConfigError> {
 }
 
 /// An editor ends the last line, and a variable has no lines: both are the same secret.
-fn without_line_end(secret: Secret) -> Secret {
+pub(crate) fn without_line_end(secret: Secret) -> Secret {
     let bytes = secret.expose();
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     Secret::new(bytes.strip_suffix(b"\r").unwrap_or(bytes).to_vec())

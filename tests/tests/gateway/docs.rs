@@ -14,6 +14,7 @@ fn read(file: &str) -> String {
 fn every_configuration_in_the_docs_is_accepted() {
     for file in [
         "docs/gateway.md",
+        "docs/gateway-revocation.md",
         "docs/forward-auth.md",
         "crates/gateway/README.md",
     ] {
@@ -30,6 +31,9 @@ fn every_configuration_in_the_docs_is_accepted() {
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
             fs::write(folder.path().join(name), text).expect("written");
+        }
+        for name in ["redis.password", "revocation.secret"] {
+            fs::write(folder.path().join(name), "s".repeat(40)).expect("written");
         }
         for block in blocks {
             let path = folder.path().join("gateway.toml");
@@ -51,6 +55,9 @@ fn every_key_of_the_file_is_explained() {
         "[log]",
         "[cors]",
         "[forward_auth]",
+        "[control]",
+        "[store]",
+        "[revocation]",
         "[upstream_tls]",
         "[[issuer]]",
         "[[route]]",
@@ -97,6 +104,11 @@ fn every_reason_of_its_own_has_a_remedy() {
         "method_not_allowed",
         "unclear_request",
         "untrusted_peer",
+        "not_authorized",
+        "too_many_requests",
+        "token_undecided",
+        "not_recorded",
+        "outcome_unknown",
         "no_verdict",
         "request_broken",
         "expired",

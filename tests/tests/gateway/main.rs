@@ -33,6 +33,7 @@ mod probes;
 mod protocols;
 mod refusals;
 mod reload;
+mod revocation;
 mod request_id;
 mod stand;
 mod streams;

@@ -131,7 +131,7 @@ pub(super) fn addresses(
 }
 
 /// Whether two addresses cannot both be listened on: the unspecified one is all of them.
-fn meet(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn meet(one: SocketAddr, other: SocketAddr) -> bool {
     let any = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && (any || one.ip() == other.ip())
 }

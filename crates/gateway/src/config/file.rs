@@ -8,8 +8,8 @@ use toml::Table;
 
 use super::section::{Draft, Part, Section};
 use super::{
-    Config, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server, Store, UpstreamTls, across,
-    revocation,
+    Config, Control, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server, Store, UpstreamTls,
+    across, control, revocation,
 };
 use crate::files;
 
@@ -80,6 +80,9 @@ impl Config {
         let stated = root.table("revocation");
         let stated = stated.map(|table| Revocation::read(table, folder));
         let revoked = stated.and_then(|draft| root.adopt("revocation", draft).value);
+        let stated = root.table("control");
+        let stated = stated.map(|table| Control::read(table, folder));
+        let controlled = stated.and_then(|draft| root.adopt("control", draft).value);
         let issuers = each(&mut root, "issuer", |table| Issuer::read(table, folder));
         let routes = each(&mut root, "route", |table| Route::read(table, forwards));
 
@@ -88,12 +91,27 @@ impl Config {
         across::routes(&routes, issuers.is_empty(), &mut problems);
         across::addresses(&server, forward_auth.as_ref(), &routes, &mut problems);
         revocation::across(revoked.as_ref(), store.as_ref(), &routes, &mut problems);
+        let asked = forward_auth.as_ref().map(|section| section.listen);
+        let others = [
+            ("public address", server.listen),
+            ("address of the probes", server.admin),
+            ("address of forward_auth", asked),
+        ];
+        let no_issuer = issuers.is_empty();
+        control::across(
+            controlled.as_ref(),
+            revoked.as_ref(),
+            no_issuer,
+            others,
+            &mut problems,
+        );
         problems.into_result(Self {
             server,
             log: log.unwrap_or_default(),
             cors,
             forward_auth,
             upstream_tls: upstream_tls.unwrap_or_default(),
+            control: controlled,
             store: store.unwrap_or_default(),
             revocation: revoked,
             issuers: issuers.into_iter().filter_map(|part| part.value).collect(),

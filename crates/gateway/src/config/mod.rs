@@ -11,6 +11,7 @@ use http::Method;
 use portcullis_auth::key::Algorithm;
 
 mod across;
+mod control;
 mod cors;
 mod duration;
 mod file;
@@ -32,6 +33,8 @@ mod summary;
 mod upstream;
 mod upstream_tls;
 
+pub use control::Control;
+pub(crate) use control::MOST_KEY;
 pub use cors::{Cors, CorsOrigins};
 pub use forward_auth::ForwardAuth;
 pub use host_pattern::HostPattern;
@@ -85,6 +88,8 @@ pub struct Config {
     pub cors: Option<Cors>,
     /// `[forward_auth]`: where other proxies ask whether a request may pass.
     pub forward_auth: Option<ForwardAuth>,
+    /// `[control]`: where operators and other services revoke.
+    pub control: Option<Control>,
     /// `[upstream_tls]`: how `https` upstreams are spoken to.
     pub upstream_tls: UpstreamTls,
     /// `[store]`: where nodes keep what all of them must know; the memory of this process without it.
@@ -267,6 +272,11 @@ impl Config {
             Keys::File(path) => Some(path.clone()),
             Keys::Discovery | Keys::Url(_) => None,
         }));
+        let key = self
+            .control
+            .iter()
+            .filter_map(|section| section.key.as_ref());
+        files.extend(key.filter_map(|key| key.file()).map(Path::to_owned));
         let revocation = self.revocation.iter().flat_map(Revocation::files);
         files.extend(revocation.chain(self.store.file()).map(Path::to_owned));
         files.sort();

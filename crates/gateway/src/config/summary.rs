@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Config, Keys, OnIdpOutage, RouteAuth, UpstreamProtocol};
+use super::{Config, Keys, OnIdpOutage, RouteAuth, Store, UpstreamProtocol};
 use crate::diagnose::shown;
 
 // === impl Config ===
@@ -34,6 +34,15 @@ impl Config {
         match self.server.admin {
             Some(admin) => writeln!(out, "answers probes on {admin}")?,
             None => writeln!(out, "answers no probes: server.admin is not set")?,
+        }
+        if let Some(control) = &self.control {
+            writeln!(out, "takes revocations on {}", control.listen)?;
+        }
+        if self.revocation.is_some() {
+            match &self.store {
+                Store::Memory => writeln!(out, "keeps revocations in this process")?,
+                Store::Redis(redis) => writeln!(out, "keeps revocations on {}", shown(&redis.url))?,
+            }
         }
         for issuer in &self.issuers {
             write!(out, "trusts {}, keys ", shown(&issuer.url))?;

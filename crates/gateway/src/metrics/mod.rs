@@ -54,6 +54,7 @@ pub(crate) enum Listener {
     Public,
     ForwardAuth,
     Admin,
+    Control,
 }
 
 /// The route of requests that no route took.
@@ -139,6 +140,7 @@ impl Listener {
         match self {
             Self::Public => "public",
             Self::ForwardAuth => "forward_auth",
+            Self::Control => "control",
             Self::Admin => "admin",
         }
     }

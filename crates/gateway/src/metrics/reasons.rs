@@ -7,7 +7,7 @@ use portcullis_auth::{Reason, Shortfall};
 use portcullis_core::OutageCause;
 
 /// The reasons that the auth layers do not list.
-const REASONS: [&str; 22] = [
+const REASONS: [&str; 27] = [
     // of the front
     "ambiguous_path",
     "bad_connection",
@@ -23,6 +23,12 @@ const REASONS: [&str; 22] = [
     "no_verdict",
     "unclear_request",
     "untrusted_peer",
+    // of the control listener
+    "not_authorized",
+    "not_recorded",
+    "outcome_unknown",
+    "token_undecided",
+    "too_many_requests",
     // in place of an upstream
     "body_too_large",
     "expired",

@@ -20,10 +20,12 @@ const REMEDY: &str = "set it back, or restart the gateway";
 pub(crate) fn needed(from: &Config, to: &Config) -> Result<(), ConfigError> {
     let mut problems = Problems::new();
     let asked = |config: &Config| config.forward_auth.as_ref().map(|asked| asked.listen);
+    let controlled = |config: &Config| config.control.as_ref().map(|section| section.listen);
     for (path, from, to) in [
         ("server.listen", from.server.listen, to.server.listen),
         ("server.admin", from.server.admin, to.server.admin),
         ("forward_auth.listen", asked(from), asked(to)),
+        ("control.listen", controlled(from), controlled(to)),
     ] {
         if from != to {
             problems.push(path, moved(from), REMEDY);

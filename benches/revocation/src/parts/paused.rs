@@ -64,10 +64,18 @@ pub(crate) async fn run(kit: &Kit, setup: &Setup, budgets: &mut Budgets) {
         each.collect()
     };
     let spans = accepted(false);
-    let beyond = fates.iter().filter(|fate| fate.last.0 > went_on).count();
+    // Revoked before it went on, and let through by a request that began afterwards.
+    let beyond = fates
+        .iter()
+        .zip(&sent)
+        .filter(|(fate, sent)| **sent < went_on && fate.last.0 > went_on)
+        .count();
+    budgets.must(beyond == 0 || setup.freshness > PAUSE, || {
+        format!("{TITLE}: {beyond} tokens were let through by a view as old as the pause")
+    });
     println!(
         "  {} revocations; accepted after it was ordered: at most {} (until the end of the last request {}); {beyond} \
-         tokens were let through after the pause",
+         that were revoked before its end were let through after it",
         spans.count(),
         millis(spans.longest()),
         millis(accepted(true).longest()),

@@ -17,7 +17,7 @@ use crate::log::LogObserver;
 use crate::metrics::{Listener, Metrics};
 use crate::proxy::{Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
-use crate::revoking::{Revoking, Watching};
+use crate::revoking::{self, Revoking, Watching};
 use crate::routes::Routes;
 use crate::via::Via;
 use crate::{Config, pem, server, to_upstream};
@@ -130,6 +130,10 @@ impl Assembly {
                     granted.push(entry(guarded));
                 }
             }
+        }
+        for (path, service) in revoking::feeds(&config, trust.as_ref(), revoking.as_ref())? {
+            let pattern = Arc::from(path.to_string());
+            proxied.push((path, None, Entry { pattern, service }));
         }
         problems.check()?;
         let front = Front::new(&config, Routes::new(proxied), tally, via.clone())?;

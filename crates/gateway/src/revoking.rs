@@ -17,9 +17,11 @@ use crate::Config;
 use crate::config::{self, MOST_PASSWORD, MOST_SECRET, RedisStore, SecretSource, Store};
 use crate::reload::Snapshot;
 
+mod feeds;
 mod health;
 mod watching;
 
+pub(crate) use feeds::feeds;
 pub(crate) use health::RevocationHealth;
 pub(crate) use watching::{Watching, degrade};
 

@@ -32,7 +32,7 @@ fn every_configuration_in_the_docs_is_accepted() {
         for (name, text) in [("tls.crt", certificate), ("tls.key", key)] {
             fs::write(folder.path().join(name), text).expect("written");
         }
-        for name in ["redis.password", "revocation.secret"] {
+        for name in ["redis.password", "revocation.secret", "web.secret"] {
             fs::write(folder.path().join(name), "s".repeat(40)).expect("written");
         }
         for block in blocks {
@@ -58,6 +58,8 @@ fn every_key_of_the_file_is_explained() {
         "[control]",
         "[store]",
         "[revocation]",
+        "[revocation.rfc7009]",
+        "[revocation.backchannel]",
         "[upstream_tls]",
         "[[issuer]]",
         "[[route]]",

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use portcullis_auth::jwks::{HttpClient, Jwks};
 use portcullis_auth::key::{JwksOptions, parse_jwks};
-use portcullis_auth::{Issuer, JwtVerifier, Keys};
+use portcullis_auth::{Issuer, JwtVerifier, Keys, LogoutVerifier};
 use portcullis_core::{ConfigError, Problems};
 
 use crate::admin::IssuerHealth;
@@ -84,6 +84,38 @@ impl Trust {
             Source::Remote(jwks) if known == origin => Some(jwks.clone()),
             _ => None,
         })
+    }
+
+    /// The verifier for logout tokens of the same issuers, by the same keys.
+    pub(crate) fn logouts(
+        &self,
+        issuers: &[config::Issuer],
+        feed: &config::BackchannelLogout,
+    ) -> Result<LogoutVerifier, ConfigError> {
+        let mut builder = LogoutVerifier::builder();
+        if feed.untyped {
+            builder = builder.untyped_too();
+        }
+        for (configured, (_, source)) in issuers.iter().zip(&self.sources) {
+            let keys = match (source, &configured.keys) {
+                (Source::Fixed { .. }, config::Keys::File(path)) => fixed(&configured.url, path)?.0,
+                (Source::Remote(jwks), _) => Keys::from(jwks.clone()),
+                // Sources are made from what is configured.
+                (Source::Fixed { .. }, _) => continue,
+            };
+            let mut issuer = Issuer::new(&configured.url, keys);
+            for client in &feed.clients {
+                issuer = issuer.audience(client.as_str());
+            }
+            if let Some(algorithms) = &configured.algorithms {
+                issuer = issuer.algorithms(algorithms.iter().copied());
+            }
+            if let Some(leeway) = configured.leeway {
+                issuer = issuer.leeway(leeway);
+            }
+            builder = builder.issuer(issuer);
+        }
+        builder.build()
     }
 
     /// How the keys of each issuer are.

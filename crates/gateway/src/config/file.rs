@@ -9,7 +9,7 @@ use toml::Table;
 use super::section::{Draft, Part, Section};
 use super::{
     Config, Control, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server, Store, UpstreamTls,
-    across, control, revocation,
+    across, control, feeds, revocation,
 };
 use crate::files;
 
@@ -105,6 +105,9 @@ impl Config {
             others,
             &mut problems,
         );
+        let names = issuers.iter().filter_map(|part| part.value.as_ref());
+        let names: Vec<_> = names.map(|issuer| issuer.url.clone()).collect();
+        feeds::across(revoked.as_ref(), &server, &routes, &names, &mut problems);
         problems.into_result(Self {
             server,
             log: log.unwrap_or_default(),

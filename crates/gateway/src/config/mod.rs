@@ -14,6 +14,7 @@ mod across;
 mod control;
 mod cors;
 mod duration;
+mod feeds;
 mod file;
 mod forward_auth;
 mod host_pattern;
@@ -36,6 +37,8 @@ mod upstream_tls;
 pub use control::Control;
 pub(crate) use control::MOST_KEY;
 pub use cors::{Cors, CorsOrigins};
+pub(crate) use feeds::MOST_CLIENT_SECRET;
+pub use feeds::{BackchannelLogout, RevokingClient, TokenRevocation};
 pub use forward_auth::ForwardAuth;
 pub use host_pattern::HostPattern;
 pub use log::{Log, LogFormat};
@@ -277,6 +280,14 @@ impl Config {
             .iter()
             .filter_map(|section| section.key.as_ref());
         files.extend(key.filter_map(|key| key.file()).map(Path::to_owned));
+        let feeds = self
+            .revocation
+            .iter()
+            .filter_map(|section| section.rfc7009.as_ref());
+        let secrets = feeds
+            .flat_map(|feed| &feed.clients)
+            .flat_map(RevokingClient::secrets);
+        files.extend(secrets.filter_map(SecretSource::file).map(Path::to_owned));
         let revocation = self.revocation.iter().flat_map(Revocation::files);
         files.extend(revocation.chain(self.store.file()).map(Path::to_owned));
         files.sort();

@@ -8,11 +8,12 @@ use portcullis_core::Problems;
 use toml::Table;
 
 use super::section::{Draft, Part, Section};
+use super::{BackchannelLogout, TokenRevocation};
 use super::{OnStaleRevocation, Route, RouteAuth, SecretSource, Store, on_stale};
 use crate::revoking;
 
 /// How what ends a token before it expires is kept, and known here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Revocation {
     /// `secret`: what ids in the store are made with, the same on all nodes. Only the memory of one process
@@ -33,6 +34,10 @@ pub struct Revocation {
     /// `on_stale_revocation`: what passes while it is not known what was revoked. Must be stated with a shared
     /// store, here or on the routes.
     pub on_stale: Option<OnStaleRevocation>,
+    /// `rfc7009`: where clients revoke their own tokens.
+    pub rfc7009: Option<TokenRevocation>,
+    /// `backchannel`: where identity providers tell of logouts.
+    pub backchannel: Option<BackchannelLogout>,
 }
 
 /// The largest secret.
@@ -44,7 +49,7 @@ impl Revocation {
     pub(super) fn read(table: Table, folder: Option<&Path>) -> Draft<Self> {
         let mut section = Section::new(table);
         let span = |section: &mut Section, key, default| section.duration(key).unwrap_or(default);
-        let revocation = Self {
+        let mut revocation = Self {
             secret: SecretSource::take(&mut section, "secret", folder),
             other_secret: SecretSource::take(&mut section, "other_secret", folder),
             poll_every: span(&mut section, "poll_every", Duration::from_millis(500)),
@@ -57,7 +62,17 @@ impl Revocation {
             ),
             capacity: capacity(&mut section),
             on_stale: OnStaleRevocation::take(&mut section),
+            rfc7009: None,
+            backchannel: None,
         };
+        if let Some(table) = section.table("rfc7009") {
+            let draft = TokenRevocation::read(table, folder);
+            revocation.rfc7009 = section.adopt("rfc7009", draft).value;
+        }
+        if let Some(table) = section.table("backchannel") {
+            let draft = BackchannelLogout::read(table);
+            revocation.backchannel = section.adopt("backchannel", draft).value;
+        }
         section.absorb("", revoking::problems(&revocation));
         section.draft(revocation)
     }

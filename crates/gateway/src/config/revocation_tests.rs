@@ -159,3 +159,45 @@ fn what_nobody_asks_for_is_wrong() {
         ]
     );
 }
+
+#[test]
+fn feeds_have_a_path_of_their_own_and_clients_that_are_known() {
+    assert_eq!(
+        said(&format!(
+            "{ROUTE}[revocation.rfc7009]\npath = '/'\n\
+             [[revocation.rfc7009.client]]\nissuer = 'https://other'\nid = ''\nsecret = {{ env = 'CARGO_PKG_NAME' }}\n\
+             [revocation.backchannel]\npath = '/'\nclients = []\n"
+        )),
+        [
+            "revocation.rfc7009.client[0].id is empty",
+            "revocation.backchannel.clients is empty",
+            "revocation.rfc7009.path is that of route[0] too",
+            "revocation.backchannel.path is that of route[0] too",
+            "revocation.backchannel.path is that of revocation.rfc7009 too",
+            "revocation.rfc7009.client[0].issuer is trusted nowhere",
+        ]
+    );
+}
+
+#[test]
+fn control_needs_somebody_who_may_and_an_address_of_its_own() {
+    assert_eq!(
+        said(&format!("{ROUTE}[control]\nlisten = '127.0.0.1:1'\n")),
+        [
+            "control.scope is missing, and so is key: nobody may revoke",
+            "control is stated, and nothing can be revoked",
+            "control.listen is the public address",
+        ]
+    );
+    let (_folder, short) = secret("guess");
+    let text = format!(
+        "{ROUTE}[revocation]\n[control]\nlisten = '127.0.0.1:3'\nkey = '{short}'\nscope = 'a b'\n"
+    );
+    assert_eq!(
+        said(&text),
+        [
+            "control.scope is not a scope",
+            "control.key is shorter than 32 bytes"
+        ]
+    );
+}

@@ -143,7 +143,7 @@ fn methods(section: &mut Section) -> Option<Vec<Method>> {
     methods.or_else(|| section.noted("methods").then(Vec::new))
 }
 
-fn check_path(path: &str, section: &mut Section) {
+pub(super) fn check_path(path: &str, section: &mut Section) {
     if !path.starts_with('/') {
         section.wrong(
             "path",

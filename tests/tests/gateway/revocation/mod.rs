@@ -1,6 +1,7 @@
 //! Tokens that end before they expire.
 
 mod control;
+mod feeds;
 mod reloaded;
 #[cfg(unix)]
 mod shared;
@@ -115,6 +116,7 @@ fn config(
     revocation: &str,
     route: &str,
 ) -> String {
+    let revocation = revocation.replace("ISSUER", issuer.issuer());
     format!(
         "[server]\nlisten = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n\
          [control]\nlisten = \"127.0.0.1:0\"\nscope = \"gateway:revoke\"\nkey = '{}'\n\

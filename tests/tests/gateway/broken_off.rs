@@ -1,9 +1,10 @@
 //! What breaks off: it never looks as if it were complete, to either side.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::stand::gateway;
 use crate::wire::{ByHand, Wire};
@@ -106,16 +107,19 @@ async fn an_answer_that_is_reset_is_never_taken_for_the_whole() {
     ))
     .await;
     let mut reasons = [h2::Reason::CANCEL, h2::Reason::NO_ERROR].into_iter();
+    let arrived = Arc::new(Notify::new());
+    let told = Arc::clone(&arrived);
     let serving = tokio::spawn(async move {
         let (tcp, _) = upstream.accept().await.unwrap();
         let mut connection = h2::server::handshake(tcp).await.unwrap();
         while let Some(Ok((_, mut respond))) = connection.accept().await {
             let reason = reasons.next().unwrap();
             let mut body = respond.send_response(Response::new(()), false).unwrap();
+            let told = Arc::clone(&told);
             tokio::spawn(async move {
                 body.send_data("some".into(), false).unwrap();
-                // The frames before it are sent first.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                // A reset could overtake what was not sent yet.
+                told.notified().await;
                 body.send_reset(reason);
             });
         }
@@ -124,6 +128,7 @@ async fn an_answer_that_is_reset_is_never_taken_for_the_whole() {
         let mut client = Wire::to(gateway.address()).await;
         client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
         client.until("some\r\n").await;
+        arrived.notify_one();
         assert_eq!(client.rest().await, "", "no end");
     }
     serving.abort();

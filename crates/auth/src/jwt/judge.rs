@@ -57,6 +57,8 @@ struct Proof {
     generation: u64,
     /// How much older than the hard age the keys are.
     overdue: Option<Duration>,
+    /// SHA-256 of what was signed.
+    hash: [u8; 32],
 }
 
 /// What a new verification came to, if the token is not bad.
@@ -174,6 +176,7 @@ impl<C: Clock> Shared<C> {
                     kid: kid.map(Arc::from),
                     generation: 0,
                     overdue: None,
+                    hash: sha256(&[compact.signing_input()]),
                 }
             }
             Source::Fixed(set) => {
@@ -183,12 +186,13 @@ impl<C: Clock> Shared<C> {
                 if let Err(refusal) = gate.admit(Work::Signature) {
                     return Ok(Found::NotAdmitted(refusal));
                 }
-                prove(key, algorithm, compact, signature)?;
+                let hash = prove(key, algorithm, compact, signature)?;
                 Proof {
                     material: key.material_id(),
                     kid: key.shared_kid(),
                     generation: set.generation(),
                     overdue: None,
+                    hash,
                 }
             }
             Source::Remote(jwks) => {
@@ -219,20 +223,21 @@ impl<C: Clock> Shared<C> {
                 if let Err(refusal) = gate.admit(Work::Signature) {
                     return Ok(Found::NotAdmitted(refusal));
                 }
-                match prove(key, algorithm, compact, signature) {
-                    Ok(()) => {}
+                let hash = match prove(key, algorithm, compact, signature) {
+                    Ok(hash) => hash,
                     // Without an id, nothing but a newer set tells a token under a new key from a forged one.
                     Err(reason) if kid.is_none() => {
                         return Ok(miss(Some(Ok(key.material_id())), reason));
                     }
                     Err(reason) => return Err(reason),
-                }
+                };
                 let overdue = set.overdue(now, jwks.hard_age());
                 Proof {
                     material: key.material_id(),
                     kid: key.shared_kid(),
                     generation: set.generation(),
                     overdue,
+                    hash,
                 }
             }
         };
@@ -250,7 +255,7 @@ impl<C: Clock> Shared<C> {
             parts.issuer_ahead_millis = jwks.issuer_ahead_millis();
         }
         // With a `jti` too: who revokes may know the token and not what is in it.
-        parts.token_hash = Some(TokenHash::SigningInput(sha256(&[compact.signing_input()])));
+        parts.token_hash = Some(TokenHash::SigningInput(key.hash));
         Ok(Found::Proven(Proven {
             issuer: position,
             identity: Identity::new(parts, Provenance::Fresh),
@@ -370,8 +375,8 @@ fn prove(
     algorithm: Algorithm,
     compact: Compact<'_>,
     signature: &[u8],
-) -> Result<(), Reason> {
-    key.verify(algorithm, compact.signing_input(), signature)
+) -> Result<[u8; 32], Reason> {
+    key.verify_hashing(algorithm, compact.signing_input(), signature)
         .map_err(|_| Reason::Signature)
 }
 

@@ -151,12 +151,30 @@ impl VerifyingKey {
         signing_input: &[u8],
         signature: &[u8],
     ) -> Result<(), BadSignature> {
-        self.parsed
-            .iter()
-            .find(|(algorithm, _)| *algorithm == alg)
-            .filter(|(_, key)| key.verify(signing_input, signature))
+        self.parsed_for(alg)
+            .filter(|key| key.verify(signing_input, signature))
             .map(|_| ())
             .ok_or(BadSignature(()))
+    }
+
+    /// Checks a signature as [`verify`](Self::verify) does, and gives the SHA-256 of what was signed: that is
+    /// hashed for the signature already where it is over SHA-256.
+    pub(crate) fn verify_hashing(
+        &self,
+        alg: Algorithm,
+        signing_input: &[u8],
+        signature: &[u8],
+    ) -> Result<[u8; 32], BadSignature> {
+        self.parsed_for(alg)
+            .and_then(|key| key.verify_hashing(signing_input, signature))
+            .ok_or(BadSignature(()))
+    }
+
+    fn parsed_for(&self, alg: Algorithm) -> Option<&PublicKey> {
+        let mut parsed = self.parsed.iter();
+        parsed
+            .find(|(algorithm, _)| *algorithm == alg)
+            .map(|(_, key)| key)
     }
 
     /// Returns the key id.

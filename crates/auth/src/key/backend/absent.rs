@@ -17,6 +17,10 @@ impl PublicKey {
     pub(super) fn verify(&self, _: &[u8], _: &[u8]) -> bool {
         match *self {}
     }
+
+    pub(super) fn verify_hashing(&self, _: &[u8], _: &[u8]) -> Option<[u8; 32]> {
+        match *self {}
+    }
 }
 
 impl MacKey {

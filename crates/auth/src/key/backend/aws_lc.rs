@@ -9,7 +9,11 @@ use crate::key::material::Curve;
 pub(super) const PRESENT: bool = true;
 
 /// A parsed key: verification neither parses nor allocates.
-pub(in crate::key) struct PublicKey(ParsedPublicKey);
+pub(in crate::key) struct PublicKey {
+    parsed: ParsedPublicKey,
+    /// Whether it signs the SHA-256 of a message.
+    over_sha256: bool,
+}
 
 pub(in crate::key) struct MacKey(Box<hmac::Key>);
 
@@ -42,11 +46,29 @@ impl PublicKey {
             }
             _ => return Err(Rejected::Mismatch),
         };
-        parsed.map(Self).map_err(|_| Rejected::Invalid)
+        let over_sha256 = matches!(
+            algorithm,
+            Algorithm::RS256 | Algorithm::PS256 | Algorithm::ES256
+        );
+        parsed
+            .map(|parsed| Self {
+                parsed,
+                over_sha256,
+            })
+            .map_err(|_| Rejected::Invalid)
     }
 
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.0.verify_sig(message, signature).is_ok()
+        self.parsed.verify_sig(message, signature).is_ok()
+    }
+
+    pub(super) fn verify_hashing(&self, message: &[u8], signature: &[u8]) -> Option<[u8; 32]> {
+        if !self.over_sha256 {
+            return self.verify(message, signature).then(|| sha256(&[message]));
+        }
+        let digest = digest::digest(&digest::SHA256, message);
+        self.parsed.verify_digest_sig(&digest, signature).ok()?;
+        digest.as_ref().try_into().ok()
     }
 }
 

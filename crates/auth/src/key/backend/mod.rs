@@ -119,6 +119,14 @@ impl PublicKey {
             Self::RustCrypto(key) => key.verify(message, signature),
         }
     }
+
+    /// The SHA-256 of the message, if the signature is good: one pass where the signature is over it.
+    pub(super) fn verify_hashing(&self, message: &[u8], signature: &[u8]) -> Option<[u8; 32]> {
+        match self {
+            Self::AwsLc(key) => key.verify_hashing(message, signature),
+            Self::RustCrypto(key) => key.verify_hashing(message, signature),
+        }
+    }
 }
 
 // === impl MacKey ===

@@ -102,6 +102,10 @@ impl PublicKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
         }
     }
+
+    pub(super) fn verify_hashing(&self, message: &[u8], signature: &[u8]) -> Option<[u8; 32]> {
+        self.verify(message, signature).then(|| sha256(&[message]))
+    }
 }
 
 fn pkcs1<K: Verifier<pkcs1v15::Signature>>(key: &K, message: &[u8], signature: &[u8]) -> bool {

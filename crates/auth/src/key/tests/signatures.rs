@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::rand_core::{CryptoRng, RngCore};
 use rsa::signature::{RandomizedSigner, SignatureEncoding};
+use sha2::{Digest as _, Sha256};
 
 use super::kit::{ED25519, P256, P384, RSA, Signer, signers};
 use crate::key::{Algorithm, Backend, BadSignature, VerifyingKey};
@@ -31,6 +32,20 @@ fn curves() -> [(&'static Signer, Algorithm, &'static [u8]); 2] {
         (&P256, Algorithm::ES256, &P256_ORDER),
         (&P384, Algorithm::ES384, &P384_ORDER),
     ]
+}
+
+/// What both ways to check a signature say: one and the same, with the hash of what was signed.
+fn verify(
+    key: &VerifyingKey,
+    algorithm: Algorithm,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), BadSignature> {
+    let verdict = key.verify(algorithm, message, signature);
+    let hashed = key.verify_hashing(algorithm, message, signature);
+    let expected: [u8; 32] = Sha256::digest(message).into();
+    assert_eq!(hashed, verdict.map(|()| expected), "{algorithm}");
+    verdict
 }
 
 fn keys(signer: &Signer) -> Vec<VerifyingKey> {
@@ -63,7 +78,7 @@ fn a_key_verifies_with_its_algorithms_and_no_other() {
             for signed in key.algorithms().iter() {
                 let signature = signer.sign(signed, MESSAGE);
                 for algorithm in Algorithm::ALL {
-                    let verdict = key.verify(algorithm, MESSAGE, &signature);
+                    let verdict = verify(&key, algorithm, MESSAGE, &signature);
                     assert_eq!(
                         verdict.is_ok(),
                         algorithm == signed,
@@ -81,7 +96,7 @@ fn another_key_of_the_same_type_refuses() {
     let signature = other.sign(Algorithm::EdDSA, MESSAGE);
     for key in keys(&ED25519) {
         assert_eq!(
-            key.verify(Algorithm::EdDSA, MESSAGE, &signature),
+            verify(&key, Algorithm::EdDSA, MESSAGE, &signature),
             Err(BadSignature(()))
         );
     }
@@ -97,15 +112,12 @@ fn row12_ecdsa_of_the_wrong_length_is_refused() {
         let (r, s) = signature.split_at(order.len());
         let wide = [&[0], r, &[0], s].concat();
         for key in keys(signer) {
-            assert!(key.verify(algorithm, MESSAGE, &signature).is_ok());
+            assert!(verify(&key, algorithm, MESSAGE, &signature).is_ok());
             for length in 0..signature.len() {
-                assert!(
-                    key.verify(algorithm, MESSAGE, &signature[..length])
-                        .is_err()
-                );
+                assert!(verify(&key, algorithm, MESSAGE, &signature[..length]).is_err());
             }
             for wrong in [&longer, &padded, &wide] {
-                assert!(key.verify(algorithm, MESSAGE, wrong).is_err());
+                assert!(verify(&key, algorithm, MESSAGE, wrong).is_err());
             }
         }
     }
@@ -125,7 +137,7 @@ fn row12_ecdsa_in_der_is_refused() {
         let pair = EcdsaKeyPair::from_pkcs8(form, pkcs8.as_ref()).unwrap();
         let der = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
         for key in keys(signer) {
-            assert!(key.verify(algorithm, MESSAGE, der.as_ref()).is_err());
+            assert!(verify(&key, algorithm, MESSAGE, der.as_ref()).is_err());
         }
     }
 }
@@ -142,7 +154,7 @@ fn row12_ecdsa_r_and_s_are_above_zero_and_below_the_order() {
         for key in keys(signer) {
             for wrong in [&zero[..], order, &next, &most] {
                 for forged in [[wrong, s], [r, wrong], [wrong, wrong]] {
-                    assert!(key.verify(algorithm, MESSAGE, &forged.concat()).is_err());
+                    assert!(verify(&key, algorithm, MESSAGE, &forged.concat()).is_err());
                 }
             }
         }
@@ -157,8 +169,11 @@ fn row13_the_high_s_twin_of_a_signature_is_valid() {
         let twin = [r, &minus(order, s)].concat();
         assert_ne!(twin, signature);
         for key in keys(signer) {
-            assert!(key.verify(algorithm, MESSAGE, &signature).is_ok());
-            assert!(key.verify(algorithm, MESSAGE, &twin).is_ok(), "{algorithm}");
+            assert!(verify(&key, algorithm, MESSAGE, &signature).is_ok());
+            assert!(
+                verify(&key, algorithm, MESSAGE, &twin).is_ok(),
+                "{algorithm}"
+            );
         }
     }
 }
@@ -184,16 +199,10 @@ fn ed25519_has_no_twin() {
         })
         .collect();
     for key in keys(&ED25519) {
-        assert!(key.verify(Algorithm::EdDSA, MESSAGE, &signature).is_ok());
-        assert!(
-            key.verify(Algorithm::EdDSA, MESSAGE, &[r, &twin].concat())
-                .is_err()
-        );
+        assert!(verify(&key, Algorithm::EdDSA, MESSAGE, &signature).is_ok());
+        assert!(verify(&key, Algorithm::EdDSA, MESSAGE, &[r, &twin].concat()).is_err());
         for length in [0, 32, 63] {
-            assert!(
-                key.verify(Algorithm::EdDSA, MESSAGE, &signature[..length])
-                    .is_err()
-            );
+            assert!(verify(&key, Algorithm::EdDSA, MESSAGE, &signature[..length]).is_err());
         }
     }
 }
@@ -246,7 +255,7 @@ fn pss_takes_a_salt_of_the_hash_length_and_no_other() {
             .sign_with_rng(&mut Counting(salt as u64), MESSAGE)
             .to_vec();
         for key in keys(&RSA) {
-            let verdict = key.verify(Algorithm::PS256, MESSAGE, &signature);
+            let verdict = verify(&key, Algorithm::PS256, MESSAGE, &signature);
             assert_eq!(
                 verdict.is_ok(),
                 valid,
@@ -271,7 +280,7 @@ fn rsa_of_the_wrong_length_is_refused() {
                 &[0; 256],
                 &[],
             ] {
-                assert!(key.verify(algorithm, MESSAGE, wrong).is_err());
+                assert!(verify(&key, algorithm, MESSAGE, wrong).is_err());
             }
         }
     }
@@ -296,9 +305,9 @@ proptest! {
             for algorithm in keys[0].algorithms().iter() {
                 let signature = signer.sign(algorithm, &message);
                 for key in &keys {
-                    prop_assert!(key.verify(algorithm, &message, &signature).is_ok());
-                    prop_assert!(key.verify(algorithm, &flip(&message, bit), &signature).is_err());
-                    prop_assert!(key.verify(algorithm, &message, &flip(&signature, bit)).is_err());
+                    prop_assert!(verify(key, algorithm, &message, &signature).is_ok());
+                    prop_assert!(verify(key, algorithm, &flip(&message, bit), &signature).is_err());
+                    prop_assert!(verify(key, algorithm, &message, &flip(&signature, bit)).is_err());
                 }
             }
         }
@@ -309,7 +318,7 @@ proptest! {
         for signer in signers() {
             for key in keys(signer) {
                 for algorithm in Algorithm::ALL {
-                    prop_assert!(key.verify(algorithm, MESSAGE, &signature).is_err());
+                    prop_assert!(verify(&key, algorithm, MESSAGE, &signature).is_err());
                 }
             }
         }

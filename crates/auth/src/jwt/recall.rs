@@ -51,10 +51,20 @@ pub(super) struct Glance {
 /// `{"alg":"HS256"}` in base64url, two dots, and the shortest signature, of HS256.
 const SHORTEST: usize = 20 + 2 + 43;
 
+/// How much of what is no signed token is looked at for a character that no token has, in bytes.
+const LOOKED_AT: usize = 256;
+
 /// Whether the header can be a JSON object: by its first letter in base64url, which stands for `{` or
 /// for white space.
 fn may_be_object(token: &[u8]) -> bool {
     matches!(token.first(), Some(b'e' | b'I' | b'C' | b'D'))
+}
+
+/// Why what is no signed token is none. RFC 6750 has a malformed request (400) and a malformed token (401):
+/// which of them is told by the start, so that long junk costs no more than short.
+fn why_junk(bytes: &[u8]) -> Reason {
+    let start = Presented::new(&bytes[..bytes.len().min(LOOKED_AT)]);
+    start.check().err().unwrap_or(Reason::Malformed)
 }
 
 impl<C: Clock> Shared<C> {
@@ -66,8 +76,7 @@ impl<C: Clock> Shared<C> {
             return Err(Reason::TooLarge);
         }
         if bytes.len() < SHORTEST || !may_be_object(bytes) {
-            // No signed token is like this.
-            return Err(token.check().err().unwrap_or(Reason::Malformed));
+            return Err(why_junk(bytes));
         }
         Ok(())
     }
@@ -149,6 +158,20 @@ mod tests {
             let text = URL_SAFE_NO_PAD.encode([other, b'x', b'x']);
             assert!(!may_be_object(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn of_junk_only_the_start_is_looked_at() {
+        let junk = |length: usize, last: char| {
+            let mut text = "z".repeat(length - 1);
+            text.push(last);
+            why_junk(text.as_bytes())
+        };
+        for length in [1, 16, 255, LOOKED_AT] {
+            assert_eq!(junk(length, 'z'), Reason::Malformed, "{length}");
+            assert_eq!(junk(length, '"'), Reason::MalformedCredential, "{length}");
+        }
+        assert_eq!(junk(LOOKED_AT + 1, '"'), Reason::Malformed);
     }
 
     fn seen(at: u64) -> Entry {

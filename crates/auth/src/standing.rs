@@ -9,8 +9,8 @@ use crate::Reason;
 
 /// Knows whether a caller whose token is good still stands. [`Revocations`](crate::Revocations) is one.
 ///
-/// Asked once by each layer for every valid verdict, cached or not, after whatever was awaited, and once more
-/// before a degrade policy admits somebody. Synchronous: it must not block.
+/// Asked once by each layer for every valid verdict, cached or not, after whatever was awaited, and for the caller
+/// who is held where there is no verdict, before a degrade policy is. Synchronous: it must not block.
 pub trait StandingView: Send + Sync + 'static {
     /// Looks at a caller.
     fn standing(&self, identity: &Identity) -> Standing;

@@ -126,7 +126,12 @@ impl Settings {
                 Conclusion::Pass(Pass::As(identity))
             }
             Verdict::Invalid(reason) => Conclusion::Refuse(self.invalid(observer, gate, reason)),
-            Verdict::Indeterminate(outage) => self.indeterminate(observer, gate, &outage).into(),
+            Verdict::Indeterminate(outage) => {
+                // What is known against the caller outranks every policy.
+                let held = outage.held.as_ref();
+                let standing = held.map(|held| self.standing(&held.identity));
+                self.indeterminate(observer, gate, &outage, standing).into()
+            }
         }
     }
 
@@ -181,25 +186,31 @@ impl Settings {
             return Ok(Pass::As(identity));
         };
         let outage = Outage::new(cause).holding(identity, overdue);
-        self.indeterminate(observer, gate, &outage)
+        self.indeterminate(observer, gate, &outage, None)
     }
 
+    /// It could not be found out; `standing` is how the caller who is held stands, unless that is what could
+    /// not be found out.
     #[cold]
     fn indeterminate<O: Observer>(
         &self,
         observer: &O,
         gate: &Gate<'_>,
         outage: &Outage,
+        standing: Option<Standing>,
     ) -> Result<Pass, Refusal> {
         let head = gate.head();
         let cause = outage.cause.as_str();
         let event = VerdictEvent::new(VerdictOutcome::Indeterminate, cause);
-        let delay = spread(outage.retry_after.unwrap_or(RETRY_AFTER));
-        let refusal = self.answers().outage(outage.cause).clone();
-        let refusal = refusal.retry_after(delay);
-        let pass = match self.admitted(outage, head) {
+        // Made only where somebody is refused: in an outage most are not.
+        let refusal = || {
+            let delay = spread(outage.retry_after.unwrap_or(RETRY_AFTER));
+            let refusal = self.answers().outage(outage.cause).clone();
+            refusal.retry_after(delay)
+        };
+        let pass = match self.admitted(outage, standing, head) {
             Admitted::Fallen(reason) => return Err(self.invalid(observer, gate, reason)),
-            Admitted::Nobody => return Err(refuse(observer, head, event, refusal)),
+            Admitted::Nobody => return Err(refuse(observer, head, event, refusal())),
             Admitted::As(identity) => {
                 observer.verdict(&event.about(&identity));
                 tracing::debug!(target: "portcullis::auth", cause, "degraded");
@@ -208,7 +219,7 @@ impl Settings {
             Admitted::Anonymous => {
                 observer.verdict(&event);
                 tracing::debug!(target: "portcullis::auth", cause, "anonymous");
-                Pass::Anonymous(Anonymous::with_refusal(refusal))
+                Pass::Anonymous(Anonymous::with_refusal(refusal()))
             }
         };
         report::note(head.extensions, cause);
@@ -247,14 +258,9 @@ impl Settings {
             .map_or(Standing::Good, |view| view.standing(identity))
     }
 
-    fn admitted(&self, outage: &Outage, head: Head<'_>) -> Admitted {
+    fn admitted(&self, outage: &Outage, standing: Option<Standing>, head: Head<'_>) -> Admitted {
         let policy = self.degrade(head);
         let safe = head.is_safe();
-        // What is known against the caller outranks every policy.
-        let standing = outage
-            .held
-            .as_ref()
-            .map(|held| self.standing(&held.identity));
         if let Some(reason) = standing.and_then(Standing::fallen) {
             return Admitted::Fallen(reason);
         }

@@ -17,7 +17,10 @@ pub(crate) fn refused<O: Observer>(
     if LevelFilter::current() >= LevelFilter::DEBUG {
         log(event.outcome, event.reason, status);
     }
-    note(extensions, event.reason);
+    if let Some(context) = RequestContext::find(extensions) {
+        context.set_verdict(event.reason);
+        context.note_refusal();
+    }
 }
 
 #[cold]
@@ -31,7 +34,7 @@ fn log(outcome: VerdictOutcome, reason: &'static str, status: StatusCode) {
     );
 }
 
-/// Leaves the reason for the outermost layer to read.
+/// Leaves the reason of a request that is passed on, for the outermost layer to read.
 #[inline]
 pub(crate) fn note(extensions: &Extensions, reason: &'static str) {
     if let Some(context) = RequestContext::find(extensions) {

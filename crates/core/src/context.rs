@@ -1,6 +1,7 @@
 //! What one request shares between its layers.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -20,6 +21,7 @@ struct Slots {
     arrived: Instant,
     identity: OnceLock<Identity>,
     verdict: Mutex<Option<&'static str>>,
+    refused: AtomicBool,
     route: OnceLock<Arc<str>>,
     client: OnceLock<ClientAddress>,
 }
@@ -34,6 +36,7 @@ impl RequestContext {
             arrived,
             identity: OnceLock::new(),
             verdict: Mutex::new(None),
+            refused: AtomicBool::new(false),
             route: OnceLock::new(),
             client: OnceLock::new(),
         }))
@@ -73,6 +76,16 @@ impl RequestContext {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a layer further in answered by itself, so that the answer says nothing about what it
+    /// protects: a circuit breaker does not count it.
+    ///
+    /// The mark stays: of several attempts of one request, one was refused.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        // Whoever has the answer in hand comes after the one who made it: there is nothing to order.
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
     /// The matched route pattern, once somebody has matched it.
     #[must_use]
     pub fn route(&self) -> Option<&str> {
@@ -100,6 +113,11 @@ impl RequestContext {
             .unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 
+    /// Leaves the mark that a layer answers by itself.
+    pub fn note_refusal(&self) {
+        self.0.refused.store(true, Ordering::Relaxed);
+    }
+
     /// Fills the matched route pattern (`/users/{id}`, never a raw path); says whether the slot was free.
     pub fn set_route(&self, route: Arc<str>) -> bool {
         self.0.route.set(route).is_ok()
@@ -116,6 +134,7 @@ impl fmt::Debug for RequestContext {
         f.debug_struct("RequestContext")
             .field("identity", &self.identity())
             .field("verdict", &self.verdict())
+            .field("refused", &self.refused())
             .field("route", &self.route())
             .finish_non_exhaustive()
     }

@@ -10,6 +10,7 @@
 //! | [`ResponseBody`] | the inner body, or our own bytes |
 //! | [`RequestContext`], [`RequestExt`] | what one request shares between its layers |
 //! | [`Observer`] | the one hook that every layer reports to |
+//! | [`Outcome`], [`Classify`], [`ClassifyHttp`] | whether a dependency did its job |
 //! | [`Admission`] | the gate before dear work for an unproven caller |
 //! | [`Clock`], [`UnixTime`] | time, owned by tests |
 //! | [`ClientIp`] | the caller's address behind trusted proxies |
@@ -20,6 +21,7 @@
 mod admission;
 mod backoff;
 mod body;
+mod classify;
 mod client_ip;
 mod clock;
 mod config_error;
@@ -36,6 +38,7 @@ mod ttl;
 pub use admission::{Admission, Work};
 pub use backoff::{Backoff, Delays, Jitter};
 pub use body::ResponseBody;
+pub use classify::{AtHead, Classify, ClassifyHttp, ErrorsFail, HttpOutcomes, Outcome};
 pub use client_ip::{
     AddressFallback, AddressSource, ClientAddress, ClientIp, ClientKey, ProxyHeader,
 };
@@ -46,7 +49,10 @@ pub use head::Head;
 pub use identity::{
     ClaimsError, Identity, IdentityParts, MemoKey, OutageCause, Provenance, TokenHash,
 };
-pub use observer::{KeysEvent, KeysOutcome, Observer, VerdictEvent, VerdictOutcome};
+pub use observer::{
+    CircuitEvent, CircuitEventKind, CircuitState, KeysEvent, KeysOutcome, Observer, VerdictEvent,
+    VerdictOutcome,
+};
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};
 pub use secret::Secret;
@@ -55,6 +61,7 @@ pub use ttl::{RefreshAhead, Ttl};
 /// Entry points for fuzzing the parsers of untrusted bytes.
 #[doc(hidden)]
 pub mod fuzz {
+    pub use crate::classify::fuzz_classify;
     pub use crate::client_ip::fuzz_client_ip;
 }
 

@@ -43,10 +43,11 @@
 pub mod axum;
 
 pub use portcullis_core::{
-    AddressFallback, AddressSource, Admission, Backoff, ClaimsError, ClientAddress, ClientIp,
-    ClientKey, Clock, CoarseClock, ConfigError, ConfigProblem, Delays, Head, Identity,
-    IdentityParts, Jitter, KeysEvent, KeysOutcome, MemoKey, Observer, OutageCause, Problem,
-    Problems, Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder,
+    AddressFallback, AddressSource, Admission, AtHead, Backoff, CircuitEvent, CircuitEventKind,
+    CircuitState, ClaimsError, Classify, ClassifyHttp, ClientAddress, ClientIp, ClientKey, Clock,
+    CoarseClock, ConfigError, ConfigProblem, Delays, ErrorsFail, Head, HttpOutcomes, Identity,
+    IdentityParts, Jitter, KeysEvent, KeysOutcome, MemoKey, Observer, OutageCause, Outcome,
+    Problem, Problems, Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder,
     RefusalKind, RefusalStyle, RequestContext, RequestExt, ResponseBody, Scopes, Secret,
     SystemClock, TokenHash, Ttl, UnixTime, VerdictEvent, VerdictOutcome, Work,
 };

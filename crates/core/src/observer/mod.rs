@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use crate::{OutageCause, Provenance};
 
+mod circuit;
+
+pub use circuit::{CircuitEvent, CircuitEventKind, CircuitState};
+
 /// A receiver of typed events.
 ///
 /// Static dispatch, every method with an empty default: `()` compiles away. The calls are made
@@ -20,6 +24,11 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A set of keys was refreshed, or was not.
     fn keys(&self, event: &KeysEvent<'_>) {
+        let _ = event;
+    }
+
+    /// A circuit moved, or refused a call.
+    fn circuit(&self, event: &CircuitEvent<'_>) {
         let _ = event;
     }
 }
@@ -104,6 +113,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn keys(&self, event: &KeysEvent<'_>) {
         (**self).keys(event);
     }
+
+    fn circuit(&self, event: &CircuitEvent<'_>) {
+        (**self).circuit(event);
+    }
 }
 
 /// Both, in order.
@@ -116,6 +129,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn keys(&self, event: &KeysEvent<'_>) {
         self.0.keys(event);
         self.1.keys(event);
+    }
+
+    fn circuit(&self, event: &CircuitEvent<'_>) {
+        self.0.circuit(event);
+        self.1.circuit(event);
     }
 }
 

@@ -10,6 +10,8 @@
 //! | `auth::client` | `client` | a ready HTTP client to fetch keys with |
 //! | `axum` | `axum` | extractors for axum 0.8: `Caller`, `Option<Caller>`, `Claims<T>` |
 //! | `single_flight` | `single-flight` | many callers, one call |
+//! | `revocation` | `revocation` | tokens that end before they expire: log, view, revoker, feeds |
+//! | `redis` | `redis`, which brings `revocation` | the log of revocations on Redis, for more than one process |
 //!
 //! With `auth`, signatures are checked by aws-lc-rs; with `rust-crypto`, in pure Rust: slower, but no C
 //! compiler is needed. Both may be on: then aws-lc-rs does it.
@@ -38,6 +40,32 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With `revocation`, the same layers ask of every token whether it was revoked. In one process the log is
+//! in memory; nodes that share one on Redis differ in a single line:
+//!
+#![cfg_attr(all(feature = "auth", feature = "redis"), doc = "```no_run")]
+#![cfg_attr(not(all(feature = "auth", feature = "redis")), doc = "```ignore")]
+//! use portcullis::Secret;
+//! use portcullis::auth::{AuthLayer, JwtVerifier, Revocations};
+//! use portcullis::redis::{RedisConfig, RedisLog};
+//! use portcullis::revocation::{Revocation, Secrets, Target};
+//!
+//! # async fn doc(verifier: JwtVerifier) -> Result<(), Box<dyn std::error::Error>> {
+//! let secrets = Secrets::new(&Secret::new(std::fs::read("/run/secrets/revocation")?))?;
+//! // Or `MemoryLog::new()`, of `portcullis::revocation`.
+//! let log = RedisLog::builder(RedisConfig::parse("redis://redis.internal:6379/0")?).start()?;
+//! let revocation = Revocation::builder(secrets, log).start()?;
+//!
+//! let auth = AuthLayer::new(verifier).with_standing(Revocations::new(revocation.view()));
+//! # let _ = auth;
+//!
+//! // On logout, on any node.
+//! let ack = revocation.revoker().revoke(Target::session("https://idp.example.com", "s-4711")).await?;
+//! assert!(ack.is_durable(), "a majority has it");
+//! # Ok(())
+//! # }
+//! ```
 
 #[cfg(all(feature = "axum", any(feature = "auth", feature = "rust-crypto")))]
 pub mod axum;
@@ -54,6 +82,12 @@ pub use portcullis_core::{
 
 #[cfg(any(feature = "auth", feature = "rust-crypto"))]
 pub use portcullis_auth as auth;
+
+#[cfg(feature = "redis")]
+pub use portcullis_redis as redis;
+
+#[cfg(feature = "revocation")]
+pub use portcullis_revocation as revocation;
 
 #[cfg(feature = "single-flight")]
 pub use portcullis_single_flight as single_flight;

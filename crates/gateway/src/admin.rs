@@ -120,7 +120,8 @@ impl Admin {
 
     fn scrape(&self) -> Response<Body> {
         let (config, issuers) = (self.state.config(), self.state.issuers());
-        let scrape = Scrape::new(&self.metrics, config, issuers);
+        let revocation = self.state.revocation();
+        let scrape = Scrape::new(&self.metrics, config, issuers, revocation);
         match scrape.text() {
             Ok(text) => unkept(text, metrics::CONTENT_TYPE),
             Err(fmt::Error) => {

@@ -131,7 +131,8 @@ impl Assembly {
                 }
             }
         }
-        for (path, service) in revoking::feeds(&config, trust.as_ref(), revoking.as_ref())? {
+        for (path, service) in revoking::feeds(&config, trust.as_ref(), revoking.as_ref(), metrics)?
+        {
             let pattern = Arc::from(path.to_string());
             proxied.push((path, None, Entry { pattern, service }));
         }
@@ -148,7 +149,13 @@ impl Assembly {
         let control = match (&config.control, &revoking) {
             (Some(section), Some(revoking)) => {
                 let known = before.and_then(|before| before.control.as_ref());
-                Some(Control::new(section, trust.as_ref(), revoking, known)?)
+                Some(Control::new(
+                    section,
+                    trust.as_ref(),
+                    revoking,
+                    metrics,
+                    known,
+                )?)
             }
             _ => None,
         };

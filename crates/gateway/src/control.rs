@@ -27,16 +27,19 @@ use portcullis_revocation::RevokeError;
 use tokio::time::timeout;
 use tower::Service;
 
-use self::access::{Access, Caller};
+use self::access::Access;
 use self::asked::{Asked, Change};
+use self::audit::Audit;
 use self::denied::Denied;
 use crate::admin::json;
 use crate::auth::Trust;
 use crate::config;
+use crate::metrics::{Metrics, RevocationAction, RevocationSource};
 use crate::revoking::Revoking;
 
 mod access;
 mod asked;
+mod audit;
 mod denied;
 
 /// Revokes for whoever may.
@@ -51,7 +54,11 @@ pub(crate) struct Control {
 struct Shared {
     access: Access,
     revoking: Revoking,
+    metrics: Arc<Metrics>,
 }
+
+/// How it ended, for the audit, and the answer.
+type Answered = (&'static str, Response<Body>);
 
 /// The largest body: room for a token of the largest size that is accepted.
 const MOST_BODY: usize = 32 << 10;
@@ -69,6 +76,7 @@ impl Control {
         section: &config::Control,
         trust: Option<&Trust>,
         revoking: &Revoking,
+        metrics: &Arc<Metrics>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
         let access = Access::new(
@@ -77,9 +85,13 @@ impl Control {
             revoking,
             before.map(|before| &before.shared.access),
         )?;
-        let revoking = revoking.clone();
+        let shared = Shared {
+            access,
+            revoking: revoking.clone(),
+            metrics: Arc::clone(metrics),
+        };
         Ok(Self {
-            shared: Arc::new(Shared { access, revoking }),
+            shared: Arc::new(shared),
         })
     }
 }
@@ -95,25 +107,49 @@ impl Service<Request<Body>> for Control {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
+        let action = action(request.uri().path());
+        // Both are kept however this ends, dropped included.
+        let mut audit = Audit::new(action);
+        let counting =
+            action.map(|action| shared.metrics.revocation(RevocationSource::Control, action));
         Box::pin(async move {
-            Ok(match shared.answer(request).await {
-                Ok(response) => response,
-                Err(denied) => {
-                    tracing::warn!(target: "portcullis::control", reason = denied.refusal().reason(), "refused");
-                    let mut response = denied
-                        .refusal()
-                        .response::<Body>(Protocol::Http)
-                        .map(Body::new);
-                    if matches!(denied, Denied::Method) {
-                        response
-                            .headers_mut()
-                            .insert(ALLOW, HeaderValue::from_static("POST"));
-                    }
+            let response = match shared.answer(action, request, &mut audit).await {
+                Ok((outcome, response)) => {
+                    audit.ended(outcome);
                     response
                 }
-            })
+                Err(denied) => {
+                    let reason = denied.refusal().reason();
+                    audit.ended(reason);
+                    shared.metrics.refused(reason);
+                    refused(denied)
+                }
+            };
+            if let Some(counting) = counting {
+                counting.answered(response.status());
+            }
+            Ok(response)
         })
     }
+}
+
+fn action(path: &str) -> Option<RevocationAction> {
+    match path {
+        "/revoke" => Some(RevocationAction::Revoke),
+        "/lift" => Some(RevocationAction::Lift),
+        "/session" => Some(RevocationAction::LookUp),
+        _ => None,
+    }
+}
+
+fn refused(denied: Denied) -> Response<Body> {
+    let refusal = denied.refusal();
+    let mut response = refusal.response::<Body>(Protocol::Http).map(Body::new);
+    if matches!(denied, Denied::Method) {
+        let post = HeaderValue::from_static("POST");
+        response.headers_mut().insert(ALLOW, post);
+    }
+    response
 }
 
 impl fmt::Debug for Control {
@@ -125,15 +161,14 @@ impl fmt::Debug for Control {
 // === impl Shared ===
 
 impl Shared {
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Denied> {
+    async fn answer(
+        &self,
+        action: Option<RevocationAction>,
+        request: Request<Body>,
+        audit: &mut Audit,
+    ) -> Result<Answered, Denied> {
         self.access.host(&request)?;
-        let path = request.uri().path();
-        let change = match path {
-            "/revoke" => Some(Change::Revoke),
-            "/lift" => Some(Change::Lift),
-            "/session" => None,
-            _ => return Err(Denied::Path),
-        };
+        let action = action.ok_or(Denied::Path)?;
         if request.method() != Method::POST {
             return Err(Denied::Method);
         }
@@ -143,36 +178,27 @@ impl Shared {
         // Before anything is read: of a stranger nothing is.
         let caller = timeout(PATIENCE, self.access.caller(request.headers()));
         let caller = caller.await.map_err(|_| Denied::NoVerdict)??;
-        self.access.spend()?;
+        audit.by(&caller);
+        self.access.admit(&caller)?;
         let body = read(request.into_body()).await?;
-        match change {
-            Some(change) => self.change(change, &caller, &body).await,
-            None => self.session(&caller, &body),
+        let asked = Asked::read(&body)?;
+        audit.about(asked.kind());
+        match action {
+            RevocationAction::Revoke => self.change(Change::Revoke, &asked, audit).await,
+            RevocationAction::Lift => self.change(Change::Lift, &asked, audit).await,
+            RevocationAction::LookUp => self.session(asked),
         }
     }
 
     async fn change(
         &self,
         change: Change,
-        caller: &Caller,
-        body: &[u8],
-    ) -> Result<Response<Body>, Denied> {
-        let asked = Asked::read(body)?;
+        asked: &Asked,
+        audit: &mut Audit,
+    ) -> Result<Answered, Denied> {
         let order = asked.order(change)?;
+        audit.because(order.reason());
         let done = self.revoking.revoker().submit(&order).await;
-        let outcome = match &done {
-            Ok(ack) if ack.is_durable() => "durable",
-            Ok(_) => "not_durable",
-            Err(error) => error.label(),
-        };
-        tracing::info!(
-            target: "portcullis::control::audit",
-            who = %caller,
-            action = change.as_str(),
-            kind = asked.kind(),
-            reason = order.reason(),
-            outcome,
-        );
         let ack = done.map_err(|error| match error {
             RevokeError::NotDone(_) => Denied::NotRecorded,
             _ => Denied::OutcomeUnknown,
@@ -182,20 +208,17 @@ impl Shared {
             "replicas": ack.replicas,
             "required": ack.required,
         }));
-        if !ack.is_durable() {
-            *response.status_mut() = StatusCode::ACCEPTED;
+        if ack.is_durable() {
+            return Ok(("durable", response));
         }
-        Ok(response)
+        *response.status_mut() = StatusCode::ACCEPTED;
+        Ok(("not_durable", response))
     }
 
-    fn session(&self, caller: &Caller, body: &[u8]) -> Result<Response<Body>, Denied> {
-        let (issuer, session) = Asked::read(body)?.session()?;
+    fn session(&self, asked: Asked) -> Result<Answered, Denied> {
+        let (issuer, session) = asked.session()?;
         let found = self.revoking.session(&issuer, &session);
-        tracing::info!(
-            target: "portcullis::control::audit",
-            who = %caller, action = "look_up", kind = "session", outcome = found,
-        );
-        Ok(json(&serde_json::json!({ "session": found })))
+        Ok((found, json(&serde_json::json!({ "session": found }))))
     }
 }
 

@@ -38,7 +38,12 @@ pub(super) enum Caller {
     /// Whoever has the key.
     Key,
     /// Whoever a token was issued to. The client and not the subject: people are not named in logs.
-    Token { issuer: Box<str>, client: Box<str> },
+    Token {
+        issuer: Box<str>,
+        client: Box<str>,
+        /// Whether it has the scope.
+        granted: bool,
+    },
 }
 
 /// What was spent of the limits. Those who may, and tokens that have yet to be judged: so a stranger who
@@ -103,9 +108,12 @@ impl Access {
         if here { Ok(()) } else { Err(Denied::Host) }
     }
 
-    /// Counts a request of somebody who may.
-    pub(super) fn spend(&self) -> Result<(), Denied> {
-        spend(&self.spent.known)
+    /// Whether it may, and may now. Counts a request of somebody who may.
+    pub(super) fn admit(&self, caller: &Caller) -> Result<(), Denied> {
+        match caller {
+            Caller::Token { granted: false, .. } => Err(Denied::Scope),
+            _ => spend(&self.spent.known),
+        }
     }
 
     /// Who it is, if whoever it is may.
@@ -146,12 +154,10 @@ impl Tokens {
             // Nothing is admitted on trust where everybody can be thrown out.
             _ => return Err(Denied::NoVerdict),
         }
-        if !identity.scopes().contains(&self.scope) {
-            return Err(Denied::Scope);
-        }
         Ok(Caller::Token {
             issuer: identity.issuer().into(),
             client: identity.client().unwrap_or("-").into(),
+            granted: identity.scopes().contains(&self.scope),
         })
     }
 }
@@ -160,7 +166,7 @@ impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key => f.write_str("key"),
-            Self::Token { issuer, client } => write!(f, "client {client:?} of {issuer:?}"),
+            Self::Token { issuer, client, .. } => write!(f, "client {client:?} of {issuer:?}"),
         }
     }
 }

@@ -35,17 +35,6 @@ pub(super) struct Asked {
     reason: Option<String>,
 }
 
-// === impl Change ===
-
-impl Change {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Revoke => "revoke",
-            Self::Lift => "lift",
-        }
-    }
-}
-
 // === impl Asked ===
 
 impl Asked {
@@ -75,7 +64,7 @@ impl Asked {
 
     /// What kind of thing is named, for the audit.
     pub(super) fn kind(&self) -> &'static str {
-        self.named().map_or("none", |(kind, _)| kind)
+        self.named().map_or("-", |(kind, _)| kind)
     }
 
     pub(super) fn order(&self, change: Change) -> Result<Order, Denied> {

@@ -1,6 +1,6 @@
 //! The numbers as text, in the format of OpenMetrics 1.0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::route::RouteCounts;
 use super::{Key, Metrics};
 use crate::admin::{ConfigHealth, IssuerHealth};
+use crate::revoking::RevocationHealth;
 
 /// What the text says of itself.
 pub(crate) const CONTENT_TYPE: HeaderValue =
@@ -33,6 +34,7 @@ pub(crate) struct Scrape {
     routes: Vec<(Key, Arc<RouteCounts>)>,
     config: ConfigHealth,
     issuers: BTreeMap<String, IssuerHealth>,
+    revocation: Option<RevocationHealth>,
 }
 
 /// Where families of metrics are written.
@@ -45,6 +47,7 @@ impl Scrape {
         metrics: &Arc<Metrics>,
         config: ConfigHealth,
         issuers: Vec<IssuerHealth>,
+        revocation: Option<RevocationHealth>,
     ) -> Self {
         let routes = metrics.routes.lock();
         let routes = routes
@@ -59,6 +62,7 @@ impl Scrape {
             issuers: issuers
                 .map(|issuer| (issuer.issuer.clone(), issuer))
                 .collect(),
+            revocation,
         }
     }
 
@@ -145,6 +149,40 @@ impl Scrape {
         page.gauges("issuer_keys_age", help, true, rows)
     }
 
+    fn revocation(&self, page: &mut Page<'_>) -> fmt::Result {
+        let health = self.revocation.as_ref();
+        let synced = health.map(|health| u64::from(health.synced));
+        let help =
+            "1 while the view of what is revoked is young enough for the ordinary bound, else 0.";
+        page.gauges("revocation_view_synced", help, false, alone(synced))?;
+        let age = health.and_then(|health| health.age_seconds);
+        let help = "Age of the view of what is revoked, once it was complete.";
+        page.gauges("revocation_view_age", help, true, alone(age))?;
+        let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let entries = health.map(|health| gauge(health.entries));
+        let help = "Ids that the view of what is revoked holds.";
+        page.gauges("revocation_view_entries", help, false, alone(entries))?;
+        let most = health.map(|health| gauge(health.capacity));
+        let help = "Ids there may be in the view of what is revoked.";
+        page.gauges("revocation_view_entries_max", help, false, alone(most))?;
+        let bound = health.and_then(|health| health.bound_seconds.number());
+        let help =
+            "How long what was revoked may still pass here, as computed, once that is known.";
+        page.gauges("revocation_bound", help, true, alone(bound))?;
+        let troubles = health.into_iter().flat_map(|health| &health.troubles);
+        let troubles: BTreeSet<_> = troubles.map(|trouble| trouble.trouble).collect();
+        let rows = troubles.into_iter().map(|it| ([("trouble", it)], 1_u64));
+        let help = "What is wrong with revocation: 1 each, with the trouble as a label.";
+        page.gauges("revocation_trouble", help, false, rows)?;
+        let rows = self.metrics.revocations.read();
+        let rows = rows.map(|([source, action, outcome], count)| {
+            let labels = [("source", source), ("action", action), ("outcome", outcome)];
+            (labels, count)
+        });
+        let help = "Requests to revoke, to lift and to look up, with how they ended.";
+        page.counters("revocation_requests", help, rows)
+    }
+
     fn connections(&self, page: &mut Page<'_>) -> fmt::Result {
         let shown = self.metrics.connections.lock().clone();
         let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -161,22 +199,26 @@ impl Scrape {
     }
 
     fn config(&self, page: &mut Page<'_>) -> fmt::Result {
-        let alone = |count| [([("", ""); 0], count)];
         let help = "The configurations since the start, the one in use included.";
         page.gauges(
             "config_generation",
             help,
             false,
-            alone(self.config.generation),
+            alone(Some(self.config.generation)),
         )?;
         let help = "Time since the configuration in use was taken.";
-        page.gauges("config_age", help, true, alone(self.config.age_seconds))?;
+        page.gauges(
+            "config_age",
+            help,
+            true,
+            alone(Some(self.config.age_seconds)),
+        )?;
         let refused = u64::from(!self.config.last_error.is_empty());
         let help = "1 while a newer configuration is there that cannot be used, else 0.";
-        page.gauges("config_refused", help, false, alone(refused))?;
+        page.gauges("config_refused", help, false, alone(Some(refused)))?;
         let failures = self.metrics.config_failures.load(Ordering::Relaxed);
         let help = "Attempts to take a configuration that cannot be used.";
-        page.counters("config_failures", help, alone(failures))
+        page.counters("config_failures", help, alone(Some(failures)))
     }
 }
 
@@ -186,6 +228,7 @@ impl Collector for Scrape {
         self.requests(page)?;
         self.verdicts(page)?;
         self.keys(page)?;
+        self.revocation(page)?;
         self.connections(page)?;
         self.config(page)?;
         page.family("build", "What runs here.", false, MetricType::Info)?
@@ -197,6 +240,11 @@ impl fmt::Debug for Scrape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scrape").finish_non_exhaustive()
     }
+}
+
+/// A row without labels, where there is something to show.
+fn alone<V>(value: Option<V>) -> impl Iterator<Item = ([(&'static str, &'static str); 0], V)> {
+    value.into_iter().map(|value| ([], value))
 }
 
 // === impl Page ===

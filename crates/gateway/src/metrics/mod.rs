@@ -14,6 +14,7 @@ mod connections;
 mod exposition;
 mod histogram;
 mod reasons;
+mod revocations;
 mod route;
 mod tally;
 mod verdicts;
@@ -29,6 +30,8 @@ use portcullis_core::{Observer, VerdictEvent};
 pub(crate) use self::connections::Connections;
 pub(crate) use self::exposition::{CONTENT_TYPE, Scrape};
 use self::reasons::Reasons;
+use self::revocations::Revocations;
+pub(crate) use self::revocations::{RevocationAction, RevocationRequest, RevocationSource};
 use self::route::RouteCounts;
 pub(crate) use self::route::UpstreamFault;
 pub(crate) use self::tally::{RouteTally, Tally};
@@ -42,6 +45,7 @@ pub(crate) struct Metrics {
     connections: Mutex<Vec<(Listener, Arc<Connections>)>>,
     reasons: Reasons,
     verdicts: Verdicts,
+    revocations: Revocations,
     config_failures: AtomicU64,
 }
 
@@ -109,6 +113,15 @@ impl Metrics {
     /// Notes a refusal, by its stable reason.
     pub(crate) fn refused(&self, reason: &'static str) {
         self.reasons.count(reason);
+    }
+
+    /// Counts a request that is about what is revoked.
+    pub(crate) fn revocation(
+        self: &Arc<Self>,
+        source: RevocationSource,
+        action: RevocationAction,
+    ) -> RevocationRequest {
+        RevocationRequest::new(Arc::clone(self), source, action)
     }
 
     /// Notes a configuration that was not taken.

@@ -1,6 +1,7 @@
 //! Where clients and identity providers tell what has ended, on the public listener.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use super::{Revoking, without_line_end};
 use crate::auth::Trust;
 use crate::config::{self, Config, MOST_CLIENT_SECRET, RoutePath};
 use crate::front::RouteService;
+use crate::metrics::{Metrics, RevocationAction, RevocationSource};
 
 /// The feeds of a configuration, with their paths.
 ///
@@ -27,6 +29,7 @@ pub(crate) fn feeds(
     config: &Config,
     trust: Option<&Trust>,
     revoking: Option<&Revoking>,
+    metrics: &Arc<Metrics>,
 ) -> Result<Vec<(RoutePath, RouteService)>, ConfigError> {
     let (Some(section), Some(trust), Some(revoking)) = (&config.revocation, trust, revoking) else {
         return Ok(Vec::new());
@@ -35,7 +38,8 @@ pub(crate) fn feeds(
     if let Some(feed) = &section.rfc7009 {
         let tokens = RevocableTokens::new(trust.verifier.clone());
         let service = TokenRevocation::new(revoking.revoker(), tokens, clients(feed)?);
-        feeds.push((feed.path.clone(), routed(service)));
+        let service = routed(service, RevocationSource::TokenRevocation, metrics);
+        feeds.push((feed.path.clone(), service));
     }
     if let Some(feed) = &section.backchannel {
         let logouts = trust.logouts(&config.issuers, feed)?;
@@ -45,12 +49,13 @@ pub(crate) fn feeds(
             SubjectRule::WithoutSession
         };
         let service = BackchannelLogout::new(revoking.revoker(), logouts).with_subject_rule(rule);
-        feeds.push((feed.path.clone(), routed(service)));
+        let service = routed(service, RevocationSource::BackchannelLogout, metrics);
+        feeds.push((feed.path.clone(), service));
     }
     Ok(feeds)
 }
 
-fn routed<S>(feed: S) -> RouteService
+fn routed<S>(feed: S, source: RevocationSource, metrics: &Arc<Metrics>) -> RouteService
 where
     S: Service<Request<Body>, Response = Response<Full<Bytes>>, Error = Infallible>
         + Clone
@@ -59,7 +64,16 @@ where
         + 'static,
     S::Future: Send + 'static,
 {
-    BoxCloneSyncService::new(feed.map_response(|response| response.map(Body::new)))
+    let metrics = Arc::clone(metrics);
+    let counted = feed.map_future(move |answer: S::Future| {
+        let counting = metrics.revocation(source, RevocationAction::Revoke);
+        async move {
+            let response = answer.await?.map(Body::new);
+            counting.answered(response.status());
+            Ok(response)
+        }
+    });
+    BoxCloneSyncService::new(counted)
 }
 
 fn clients(feed: &config::TokenRevocation) -> Result<Clients, ConfigError> {

@@ -8,6 +8,7 @@ use portcullis_testing::Mode;
 use tokio::net::TcpListener;
 
 use super::{open, scrape};
+use crate::revocation::{KEY, Revocable};
 use crate::stand::{Stand, gateway};
 
 /// Kind and labels.
@@ -16,7 +17,8 @@ type Row = (String, BTreeSet<String>);
 fn written() -> BTreeMap<String, Row> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateway-metrics.md");
     let text = fs::read_to_string(file).expect("the docs");
-    let rows = text
+    let (table, _) = text.split_once("\n## ").expect("chapters");
+    let rows = table
         .lines()
         .filter(|line| line.starts_with("| `portcullis_"));
     let row = |line: &str| {
@@ -60,6 +62,18 @@ async fn the_docs_have_every_metric_with_its_labels_and_no_other() {
     let alone = gateway(&open(&upstream, "", "")).await;
     assert_eq!(super::ask(&alone, http::Method::GET, "/").await.status, 502);
     pages.push(scrape(&alone).await);
+    // And one whose view has no room, so that something is wrong.
+    let full = Revocable::with("capacity = 1", "").await;
+    pages.push(scrape(&full.gateway).await);
+    for session in ["s-1", "s-2"] {
+        full.post("/revoke", KEY, &full.session(session)).await;
+    }
+    let troubled = super::until(&full.gateway, "it is full", |page| {
+        !page.families["portcullis_revocation_trouble"]
+            .samples
+            .is_empty()
+    });
+    pages.push(troubled.await);
 
     let mut found = BTreeMap::<String, Row>::new();
     for (name, family) in pages.iter().flat_map(|page| &page.families) {

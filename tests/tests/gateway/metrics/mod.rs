@@ -2,6 +2,7 @@
 
 mod docs;
 mod page;
+mod revocation;
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use portcullis_tests::outage::until_async;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use self::page::Page;
+pub(crate) use self::page::Page;
 use crate::stand::{Answer, PATIENCE, Stand, Upstream, gateway, issuer, send};
 
-async fn scrape(gateway: &Running) -> Page {
+pub(crate) async fn scrape(gateway: &Running) -> Page {
     Page::of(gateway.admin_address().expect("an admin listener")).await
 }
 

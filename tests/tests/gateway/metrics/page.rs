@@ -10,18 +10,18 @@ use http_body_util::Full;
 use crate::stand::send;
 
 /// Labels by name.
-pub(super) type Labels = BTreeMap<String, String>;
+pub(crate) type Labels = BTreeMap<String, String>;
 
 /// One scrape.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Page {
+pub(crate) struct Page {
     pub(super) text: String,
     pub(super) families: BTreeMap<String, Family>,
 }
 
 /// The samples of one name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Family {
+pub(crate) struct Family {
     pub(super) kind: String,
     /// By what follows the name, and labels.
     pub(super) samples: BTreeMap<(String, Labels), f64>,
@@ -44,13 +44,27 @@ impl Page {
     }
 
     /// The sum of a counter over the labels that are not given.
-    pub(super) fn count(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn count(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.sum(name, "_total", labels)
     }
 
     /// The sum of a gauge.
-    pub(super) fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn gauge(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.sum(name, "", labels)
+    }
+
+    /// What a gauge without labels says, if anything.
+    pub(super) fn told(&self, name: &str) -> Option<f64> {
+        let family = self.families.get(name).unwrap_or_else(|| panic!("{name}"));
+        let alone = (String::new(), Labels::new());
+        family.samples.get(&alone).copied()
+    }
+
+    /// The values of one label of a family.
+    pub(super) fn values(&self, name: &str, label: &str) -> Vec<&str> {
+        let family = self.families.get(name).unwrap_or_else(|| panic!("{name}"));
+        let labels = family.samples.keys().map(|(_, labels)| labels);
+        labels.map(|labels| &*labels[label]).collect()
     }
 
     pub(super) fn sum(&self, name: &str, suffix: &str, labels: &[(&str, &str)]) -> f64 {

@@ -4,6 +4,7 @@ use http::Request;
 use http_body_util::Full;
 
 use super::Revocable;
+use crate::metrics::scrape;
 use crate::stand::{Answer, send};
 
 const FEEDS: &str = "[revocation.backchannel]\npath = \"/oidc/logout\"\nclients = [\"web\"]\n\
@@ -64,4 +65,35 @@ async fn a_logout_at_the_identity_provider_ends_the_session() {
     }
     assert_eq!(stand.get(&mine).await.reason(), "revoked");
     assert_eq!(stand.get(&other).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_the_feeds_answered_is_counted() {
+    let stand = Revocable::with(FEEDS, "").await;
+    let token = stand.token("s-1");
+    for secret in ["another", SECRET, SECRET] {
+        let secret = encoded(secret);
+        let text = format!("token={token}&client_id=web&client_secret={secret}");
+        form(&stand, "/oauth/revoke", &text).await;
+    }
+    for client in ["another", "web"] {
+        let logout = stand.issuer.logout_token(client).session("s-1").issue();
+        form(&stand, "/oidc/logout", &format!("logout_token={logout}")).await;
+    }
+    let page = scrape(&stand.gateway).await;
+    for (source, outcome, count) in [
+        ("rfc7009", "done", 2.0),
+        ("rfc7009", "refused", 1.0),
+        ("backchannel", "done", 1.0),
+        ("backchannel", "refused", 1.0),
+    ] {
+        let labels = [
+            ("source", source),
+            ("action", "revoke"),
+            ("outcome", outcome),
+        ];
+        let counted = page.count("portcullis_revocation_requests", &labels);
+        assert_eq!(counted, count, "{source} {outcome}");
+    }
+    assert_eq!(page.count("portcullis_revocation_requests", &[]), 5.0);
 }

@@ -17,13 +17,13 @@ use tempfile::TempDir;
 use crate::stand::{Answer, PATIENCE, Upstream, gateway, issuer, send};
 
 /// The key that works while the issuer is down.
-const KEY: &str = "break glass, but only in an emergency";
+pub(crate) const KEY: &str = "break glass, but only in an emergency";
 
 /// A gateway with a control listener, an issuer and an upstream.
-struct Revocable {
+pub(crate) struct Revocable {
     issuer: FakeIssuer,
     upstream: Upstream,
-    gateway: Running,
+    pub(crate) gateway: Running,
     folder: TempDir,
 }
 
@@ -39,7 +39,7 @@ async fn until(mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-async fn post(gateway: &Running, path: &str, bearer: &str, body: &Value) -> Answer {
+pub(crate) async fn post(gateway: &Running, path: &str, bearer: &str, body: &Value) -> Answer {
     let control = gateway.control_address().expect("a control listener");
     let request = Request::post(format!("http://{control}{path}"))
         .header("authorization", format!("Bearer {bearer}"))
@@ -69,7 +69,7 @@ impl Revocable {
     }
 
     /// With more said of revocation, and of the route.
-    async fn with(revocation: &str, route: &str) -> Self {
+    pub(crate) async fn with(revocation: &str, route: &str) -> Self {
         let (issuer, upstream) = (issuer().await, Upstream::start().await);
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("key"), format!("{KEY}\n")).expect("written");
@@ -94,11 +94,11 @@ impl Revocable {
         get(&self.gateway, token).await
     }
 
-    fn session(&self, session: &str) -> Value {
+    pub(crate) fn session(&self, session: &str) -> Value {
         json!({ "issuer": self.issuer.issuer(), "session": session, "reason": "test" })
     }
 
-    async fn post(&self, path: &str, bearer: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, bearer: &str, body: &Value) -> Answer {
         post(&self.gateway, path, bearer, body).await
     }
 }

@@ -298,6 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn an_outer_layer_sees_that_an_inner_one_answered_by_itself() {
+        let mut request = Request::new(());
+        let outer = RequestContext::ensure(request.extensions_mut(), Instant::now).clone();
+        outer.set_verdict("ok");
+        assert!(!outer.refused(), "a verdict is no answer");
+        let inner = request.request_context().unwrap().clone();
+        inner.note_refusal();
+        assert!(outer.refused());
+        inner.set_verdict("ok");
+        assert!(outer.refused(), "the mark stays");
+        assert!(format!("{outer:?}").contains("refused: true"));
+    }
+
+    #[test]
+    fn one_request_does_not_bear_the_mark_of_another() {
+        let refused = RequestContext::new(Instant::now());
+        refused.note_refusal();
+        assert!(!RequestContext::new(Instant::now()).refused());
+    }
+
+    #[test]
     fn ensure_keeps_the_first_arrival() {
         let mut extensions = Extensions::new();
         let first = RequestContext::ensure(&mut extensions, Instant::now).arrived();

@@ -46,9 +46,13 @@ async fn identity_and_verdict_are_bound_late() {
             let context = context(layer, Some(token)).await;
             assert_eq!(context.verdict(), Some(verdict), "{token}");
             assert_eq!(context.identity().is_some(), somebody, "{token} {verdict}");
+            assert_eq!(context.refused(), !somebody, "{token} {verdict}");
         }
     }
-    assert_eq!(context(&good, None).await.verdict(), Some("missing_token"));
+    let nobody = context(&good, None).await;
+    assert_eq!(nobody.verdict(), Some("missing_token"));
+    assert!(nobody.refused());
     let anonymous = context(&good.optional(), None).await;
     assert_eq!(anonymous.verdict(), Some("anonymous"));
+    assert!(!anonymous.refused());
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use ::http::header::{DATE, RETRY_AFTER};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{Clock as _, SystemClock, UnixTime};
+use super::date;
+use crate::{Clock as _, SystemClock};
 
 /// No answer closes a dependency for longer: a broken date must not do it for years.
 pub(super) const LONGEST: Duration = Duration::from_secs(3_600);
@@ -20,8 +21,8 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let delay = match decimal(value) {
         Some(seconds) => Duration::from_secs(seconds),
         None => {
-            let until = date(value)?;
-            let now = headers.get(DATE).and_then(date);
+            let until = date::read(value)?;
+            let now = headers.get(DATE).and_then(date::read);
             until.since(now.unwrap_or_else(|| SystemClock.wall()))
         }
     };
@@ -46,9 +47,4 @@ pub(super) fn decimal(value: &HeaderValue) -> Option<u64> {
             .saturating_mul(10)
             .saturating_add(u64::from(digit - b'0'))
     }))
-}
-
-fn date(value: &HeaderValue) -> Option<UnixTime> {
-    let date = httpdate::parse_http_date(value.to_str().ok()?).ok()?;
-    Some(date.into())
 }

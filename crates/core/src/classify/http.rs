@@ -23,8 +23,8 @@ use crate::Protocol;
 /// | every other 5xx, so 500, 502, 504, 507, 508, 511, 520 to 527, 530 | failure | one that nobody knows is a 500 (RFC 9110 section 15) |
 /// | 600 and above | failure | not a status, handled as 5xx (RFC 9110 section 15) |
 ///
-/// `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3); a date in the past is no time
-/// at all, and nothing is longer than an hour.
+/// `Retry-After` is a number of seconds or a date (RFC 9110 section 10.2.3), in the form that everybody must
+/// write; a date in the past is no time at all, and nothing is longer than an hour.
 ///
 /// gRPC, where the request says that it is gRPC or gRPC-Web:
 ///

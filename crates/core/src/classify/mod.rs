@@ -4,6 +4,7 @@ use ::http::{HeaderMap, StatusCode};
 
 use crate::Protocol;
 
+mod date;
 mod delay;
 mod fuzz;
 mod grpc;

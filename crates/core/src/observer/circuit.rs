@@ -85,3 +85,61 @@ impl CircuitState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::Observer;
+
+    /// Keeps what it is told, without lifetimes.
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<(String, CircuitEventKind)>>);
+
+    impl Observer for Seen {
+        fn circuit(&self, event: &CircuitEvent<'_>) {
+            let event = (event.name.to_owned(), event.kind);
+            self.0.lock().unwrap().push(event);
+        }
+    }
+
+    #[test]
+    fn an_arc_and_a_pair_pass_every_event_on() {
+        let (one, other) = (Arc::new(Seen::default()), Arc::new(Seen::default()));
+        let both = (one.clone(), ((), other.clone()));
+        let kinds = [
+            CircuitEventKind::Moved {
+                from: CircuitState::Closed,
+                to: CircuitState::Open,
+                cause: "failure_rate",
+                open_for: Some(Duration::from_secs(5)),
+            },
+            CircuitEventKind::Rejected {
+                state: CircuitState::Open,
+            },
+            CircuitEventKind::WouldOpen { cause: "slow_rate" },
+            CircuitEventKind::Overflowed,
+        ];
+        for kind in kinds {
+            both.circuit(&CircuitEvent::new("idp", kind));
+        }
+        let expected = kinds.map(|kind| ("idp".to_owned(), kind)).to_vec();
+        assert_eq!(*one.0.lock().unwrap(), expected);
+        assert_eq!(*other.0.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn labels_are_stable() {
+        for (state, label) in [
+            (CircuitState::Closed, "closed"),
+            (CircuitState::Open, "open"),
+            (CircuitState::HalfOpen, "half_open"),
+            (CircuitState::ForcedOpen, "forced_open"),
+            (CircuitState::Disabled, "disabled"),
+            (CircuitState::MetricsOnly, "metrics_only"),
+        ] {
+            assert_eq!(state.as_str(), label);
+        }
+    }
+}

@@ -1,13 +1,13 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 use portcullis_core::{
-    ConfigError, Identity, OutageCause, Provenance, Refusal, RefusalKind, VerdictEvent,
-    VerdictOutcome,
+    ConfigError, Identity, OutageCause, Provenance, Refusal, RefusalKind, RequestContext,
+    VerdictEvent, VerdictOutcome,
 };
 use portcullis_testing::{IdentityBuilder, TestClock, identity};
 use tower::{Layer as _, ServiceExt as _};
@@ -187,6 +187,17 @@ async fn every_shortfall_has_its_exact_answer() {
             Some(StatusCode::from_u16(status).unwrap()),
         );
         assert_eq!(*seen.0.lock().unwrap(), [event, event], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_leaves_its_mark_and_a_pass_does_not() {
+    for (caller, refused) in [(clerk(), false), (identity("anybody"), true)] {
+        let mut request = by(caller);
+        let context = RequestContext::ensure(request.extensions_mut(), Instant::now).clone();
+        let (status, _) = send(&everything(), request).await;
+        assert_eq!(status != StatusCode::NO_CONTENT, refused);
+        assert_eq!(context.refused(), refused);
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) enum Domain {
     Key = 7,
     Tenant = 8,
     Everything = 9,
+    Order = 10,
 }
 
 const PURPOSE: &[u8] = b"portcullis-revocation-v1";

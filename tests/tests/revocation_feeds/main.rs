@@ -6,6 +6,7 @@ mod allocations;
 mod backchannel;
 mod confusion;
 mod outcomes;
+mod replay;
 mod requests;
 mod rfc7009;
 mod secrets;

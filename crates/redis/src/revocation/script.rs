@@ -76,3 +76,16 @@ fn invocation(how: &str, script: &str, keys: &Keys, arguments: &[String]) -> Cmd
         .arg(arguments);
     command
 }
+
+#[cfg(test)]
+mod tests {
+    use portcullis_revocation::log::OPS_REMEMBERED;
+
+    use super::*;
+
+    #[test]
+    fn an_order_is_remembered_as_long_as_the_port_says() {
+        let span = format!("digits(now - {})", OPS_REMEMBERED.as_millis());
+        assert!(WRITE.contains(&span), "{span}");
+    }
+}

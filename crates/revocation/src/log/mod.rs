@@ -47,7 +47,7 @@ pub type LogFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, LogError>> + S
 /// | no eviction | where there is no room an append is refused; nothing is ever dropped for want of room |
 /// | fingerprints | see [`Poll::claims`] and [`Append::fingerprints`] |
 /// | the poll writes | on a replicated store a poll carries a write, and refuses without a quorum: an isolated old primary must not answer |
-/// | once | an append with an [`OpId`] that was appended within ten minutes changes nothing and returns the same |
+/// | once | an append with an [`OpId`] that was appended within [`OPS_REMEMBERED`] changes nothing and returns the same; only of more than 100 000 of them may the oldest be forgotten earlier |
 ///
 /// Every call must be safe late and twice. Deadlines are the caller's: a future is dropped when it takes too
 /// long. The suite `conformance` (a feature) holds an implementation to this table.
@@ -91,7 +91,7 @@ pub struct Anchor {
     pub mark: Mark,
 }
 
-/// Chosen by chance for each revocation, so that a retry is known as one.
+/// The name of a revocation, so that a retry is known as one: chosen by chance, or a keyed hash of its cause.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OpId([u8; 16]);
 
@@ -417,5 +417,6 @@ impl<L: RevocationLog + ?Sized> RevocationLog for Arc<L> {
     }
 }
 
-/// How long a log remembers an [`OpId`].
-pub const OPS_REMEMBERED: Duration = Duration::from_secs(600);
+/// How long a log remembers an [`OpId`]: longer than the same logout token is accepted, which is an hour and twice
+/// the largest leeway at most.
+pub const OPS_REMEMBERED: Duration = Duration::from_secs(75 * 60);

@@ -118,6 +118,12 @@ impl Revoker {
         })
     }
 
+    /// Names an order by what caused it. On whatever node of the log the same cause is met again, within the time
+    /// that the log remembers, it takes effect once.
+    pub(crate) fn caused_by(&self, order: Order, issuer: &str, cause: &[u8; 32]) -> Order {
+        order.caused_by(&self.owner.0.secrets, issuer, cause)
+    }
+
     async fn attempts(&self, core: &Core, order: &Order) -> Result<Appended, RevokeError> {
         let end = Instant::now() + self.patience.min(PATIENCE_MAX);
         let mut delays =

@@ -6,6 +6,7 @@ use portcullis_core::ConfigError;
 
 use super::Target;
 use crate::log::{Edit, OpId};
+use crate::secrets::Domain;
 use crate::{Id, Secrets};
 
 /// Something to be done once, however often it is submitted.
@@ -72,6 +73,20 @@ impl Order {
         &self.reason
     }
 
+    /// The order that every node of the log makes of this cause and these targets, so that the log knows it
+    /// wherever it comes from.
+    pub(super) fn caused_by(mut self, secrets: &Secrets, issuer: &str, cause: &[u8; 32]) -> Self {
+        let mut value = cause.to_vec();
+        value.push(u8::from(self.lift));
+        for target in &self.targets {
+            value.extend(target.id(secrets).to_bytes());
+        }
+        // Keyed: it stands in the store.
+        let name = secrets.id(Domain::Order, issuer, &value);
+        self.op = OpId::from_bytes(name.to_bytes());
+        self
+    }
+
     pub(super) fn op(&self) -> OpId {
         self.op
     }
@@ -124,6 +139,29 @@ mod tests {
             assert!(alone.iter().all(|edit| edits.contains(edit)));
         }
         assert_eq!(order.kinds(), "session,subject");
+    }
+
+    #[test]
+    fn a_cause_makes_one_order_of_the_same_and_another_of_anything_else() {
+        let secrets = [1, 2].map(|byte| Secrets::new(&Secret::new(vec![byte; 32])).unwrap());
+        let (one, two) = (Target::session("i", "a"), Target::subject("i", "a"));
+        let mut seen = std::collections::HashSet::new();
+        for targets in [vec![one.clone()], vec![two.clone()], vec![one, two]] {
+            for lift in [false, true] {
+                for secrets in &secrets {
+                    for issuer in ["i", "j"] {
+                        for cause in [[7; 32], [8; 32]] {
+                            let order = || {
+                                let order = Order::new(targets.clone(), lift);
+                                order.caused_by(secrets, issuer, &cause).op()
+                            };
+                            assert_eq!(order(), order());
+                            assert!(seen.insert(order()));
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl Target {
         secrets.ids(self.domain, &self.issuer, &self.value)
     }
 
+    /// The id under the current secret.
+    pub(super) fn id(&self, secrets: &Secrets) -> Id {
+        secrets.id(self.domain, &self.issuer, &self.value)
+    }
+
     pub(super) fn revocation(&self) -> Edit {
         let kept = |exp: UnixTime| ServerTime::from_unix(exp + Horizon::LEEWAY + Horizon::MARGIN);
         Edit::Revoke {

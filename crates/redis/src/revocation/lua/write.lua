@@ -72,7 +72,7 @@ local function prune()
     redis.call('HDEL', SET, unpack(gone))
     redis.call('ZREM', EXPIRY, unpack(gone))
   end
-  gone = redis.call('ZRANGEBYSCORE', AGES, '-inf', '(' .. digits(now - 600000), 'LIMIT', 0, 200)
+  gone = redis.call('ZRANGEBYSCORE', AGES, '-inf', '(' .. digits(now - 4500000), 'LIMIT', 0, 200)
   if #gone == 0 and redis.call('ZCARD', AGES) > 100000 then
     gone = redis.call('ZRANGE', AGES, 0, 9)
   end

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use parking_lot::Mutex;
-use portcullis_core::{Clock, SystemClock, UnixTime};
+use portcullis_core::{Clock, Secret, SystemClock, UnixTime};
 use tokio::time::timeout;
 use tower_service::Service;
 
@@ -19,6 +19,7 @@ use super::answer::Answer;
 use super::form::Form;
 use super::outcome::{report, submit};
 use super::{FeedFuture, intake};
+use crate::token::{opaque_hash, signing_input_hash};
 use crate::{Order, Revoker, Target};
 
 pub use reader::{LogoutFault, LogoutReader, LogoutReading, LogoutToken};
@@ -37,7 +38,8 @@ use memory::{Begun, Memory, TokenName};
 /// | the logout token | answer | revoked |
 /// |---|---|---|
 /// | is missing, or fails a check of section 2.6 | 400 `invalid_request` | nothing |
-/// | has a `jti` that was received and done before | 400 `invalid_request` | nothing |
+/// | has a `jti` that this process received and did before | 400 `invalid_request` | nothing |
+/// | was received and done by another node | 200 | nothing anew |
 /// | has `sid` | 200 once that is durable, else 503 | the session, for good |
 /// | has `sub` only | the same | all tokens of the subject that are older than now |
 /// | cannot be judged now: keys missing, issuer down | 503 | nothing |
@@ -48,13 +50,18 @@ use memory::{Begun, Memory, TokenName};
 /// 503 is not a replay when it comes again: it goes on where it was, as the same order, and takes effect
 /// once.
 ///
+/// The memory of `jti`s is that of one process. What makes a logout happen once in a cluster is the log: each
+/// node names its order by a keyed hash of what is signed in the token, and the log does an order of one name
+/// once. Else a replay to another node would end what the subject began since.
+///
 /// # Clone
 /// Clones share the memory of `jti`s.
 ///
 /// # Limitations
-/// The memory is that of one process. A token that is replayed to another node, within its lifetime, ends
-/// the same session again, which changes nothing; a token with `sub` only ends what the subject began in
-/// between. Prefer providers that send `sid`.
+/// The log knows an order again for [`OPS_REMEMBERED`](crate::log::OPS_REMEMBERED), longer than any logout token
+/// is accepted, unless it lost its data or did 100 000 others since. Nor does it know one that was named under
+/// another current secret, while a change of secrets is rolled out. Then a replay of a token with `sub` only ends
+/// what the subject began in between. Prefer providers that send `sid`: a session that ended stays so.
 ///
 /// A session ends for the tokens that name it. Where access tokens have no `sid`, see
 /// [`with_subject_rule`](Self::with_subject_rule).
@@ -184,11 +191,11 @@ impl fmt::Debug for BackchannelLogout {
 
 impl Shared {
     async fn handle(&self, form: &Form, rule: SubjectRule) -> Result<Answer, Answer> {
-        let token = form.get("logout_token").ok_or(Answer::invalid_request(
+        let sent = form.get("logout_token").ok_or(Answer::invalid_request(
             "no_token",
             "The logout token is missing.",
         ))?;
-        let token = match self.reader.read(token).await {
+        let token = match self.reader.read(sent).await {
             LogoutReading::Good(token) => token,
             LogoutReading::Bad(fault) => {
                 return Err(Answer::invalid_request(fault.label, fault.detail));
@@ -197,7 +204,7 @@ impl Shared {
                 return Err(Answer::unavailable("keys_unavailable", retry_after));
             }
         };
-        let attempt = self.begin(&token, rule)?;
+        let attempt = self.begin(&token, &cause(sent), rule)?;
         if let Some(order) = &attempt.order {
             submit(&self.revoker, order).await?;
         }
@@ -205,12 +212,18 @@ impl Shared {
         Ok(Answer::done("logged_out"))
     }
 
-    fn begin(&self, token: &LogoutToken, rule: SubjectRule) -> Result<Attempt<'_>, Answer> {
+    fn begin(
+        &self,
+        token: &LogoutToken,
+        cause: &[u8; 32],
+        rule: SubjectRule,
+    ) -> Result<Attempt<'_>, Answer> {
         // Section 2.6 asks for one of them at least: without, there is nothing to remember either.
         let new = order(token, rule).ok_or(Answer::invalid_request(
             "missing_claim",
             "The token names neither a session nor a subject.",
         ))?;
+        let new = self.revoker.caused_by(new, &token.issuer, cause);
         let name = TokenName::new(&token.issuer, &token.jti);
         let begun = self.memory.lock().begin(name, token.spent_at, (self.now)());
         let order = match begun {
@@ -234,6 +247,13 @@ impl Shared {
             order: Some(order),
         })
     }
+}
+
+/// What tells a logout token from every other. Not its `jti`: of a provider that takes one twice, the second logout
+/// would be told to be done, and would not be. Never its signature: one of ECDSA has a valid twin.
+fn cause(token: &Secret) -> [u8; 32] {
+    let text = token.expose_str().unwrap_or_default();
+    signing_input_hash(text).unwrap_or_else(|| opaque_hash(text))
 }
 
 /// What a logout token asks for (section 2.7).

@@ -1,11 +1,12 @@
-//! What Portcullis keeps on Redis: a link that nobody waits for when the server is down, and the revocation
-//! log on it.
+//! What Portcullis keeps on Redis: a link that nobody waits for when the server is down, and on it the
+//! revocation log and the directory of sessions.
 //!
 //! | part | what it is |
 //! |---|---|
 //! | [`RedisConfig`] | where the server is, and how long to wait for it |
 //! | [`Link`], [`LinkHealth`] | connections that connect again by themselves; calls with a deadline |
 //! | `RedisLog` (feature `revocation`) | the log of revocations, for `Revocation::builder` |
+//! | `RedisSessions` (feature `sessions`) | the directory of sessions, for `SessionGuard`: allow-list mode |
 //!
 //! # What a call may be sure of
 //!
@@ -23,6 +24,12 @@
 //! A change has, beside its number, a mark of chance. Where a failover or an old snapshot takes numbers back
 //! and gives them anew, marks differ, and nodes notice.
 //!
+//! # The directory of sessions
+//!
+//! A session is open while its key exists. The question is one script, which a replica refuses to run and a
+//! primary without the replicas that it must have to write as well: an old answer is none. What is not an answer
+//! is an error, never an absence.
+//!
 //! # Limitations
 //!
 //! - One server, or a primary with replicas behind one name. No TLS, Sentinel or Cluster yet.
@@ -31,21 +38,25 @@
 //!   polled, and whose primary is lost, is lost.
 #![cfg_attr(
     not(feature = "revocation"),
-    allow(dead_code, reason = "without a port nobody calls the link")
+    allow(dead_code, reason = "without the log nobody calls all of the link")
 )]
 
 mod config;
 mod link;
 #[cfg(feature = "revocation")]
 mod revocation;
+#[cfg(feature = "sessions")]
+mod sessions;
 
 pub use self::config::RedisConfig;
 pub use self::link::{Cause, Link, LinkError, LinkHealth, ServerError};
 #[cfg(feature = "revocation")]
 pub use self::revocation::{RedisLog, RedisLogBuilder};
+#[cfg(feature = "sessions")]
+pub use self::sessions::RedisSessions;
 
 /// The examples of the README.
-#[cfg(all(doctest, feature = "revocation"))]
+#[cfg(all(doctest, feature = "revocation", feature = "sessions"))]
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct ReadmeDoctests;

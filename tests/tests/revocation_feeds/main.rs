@@ -6,6 +6,8 @@ mod allocations;
 mod backchannel;
 mod confusion;
 mod outcomes;
+#[cfg(unix)]
+mod redis_sessions;
 mod replay;
 mod requests;
 mod rfc7009;

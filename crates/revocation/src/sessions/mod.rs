@@ -13,7 +13,8 @@
 //! Take it where a system is built that way already. Both can be on.
 //!
 //! This module has the port ([`SessionDirectory`]), the names of sessions ([`SessionKeys`]) and a directory
-//! in memory. `portcullis-auth` asks the port for every token that verified (`SessionGuard`).
+//! in memory; `portcullis-redis` has one on Redis (`RedisSessions`). `portcullis-auth` asks the port for every
+//! token that verified (`SessionGuard`).
 
 mod directory;
 mod judge;

@@ -41,6 +41,11 @@ const BUDGETS: &[Budget] = &[
         never: LAYER,
     },
     Budget {
+        package: "portcullis-circuit-breaker",
+        most: 42,
+        never: LAYER,
+    },
+    Budget {
         package: "portcullis-core",
         most: 27,
         never: LAYER,

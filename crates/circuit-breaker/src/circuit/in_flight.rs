@@ -1,0 +1,185 @@
+//! The calls that have been under way for too long, counted without a timer and without a list.
+
+use crate::circuit::word::{GENERATION_BITS, is_before};
+use crate::sync::{Apart, AtomicU64, Ordering};
+
+/// Calls under way by the time they began: a ring of counters, each for a span of at most an eighth of the threshold,
+/// and one for what is older than the ring.
+///
+/// A counter that is needed for a new span hands what is left in it to the older ones: these calls have been under way
+/// for more than twice the threshold then. Whoever leaves takes itself out of where it is.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    /// A span is a power of two of nanoseconds, so that no call divides.
+    shift: u32,
+    /// So many spans after its own, a call is over the threshold for certain.
+    overdue_after: u64,
+    /// Generation, and a count biased by 2^38: who leaves may come before who hands over.
+    older: Apart<AtomicU64>,
+    /// The last span at whose beginning somebody looked.
+    looked: AtomicU64,
+    spans: [AtomicU64; SPANS],
+}
+
+/// Where a call was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u64);
+
+const SPANS: usize = 32;
+const COUNT: u64 = (1 << 30) - 1;
+const EPOCH_MASK: u64 = (1 << 24) - 1;
+const OLDER_BIAS: u64 = 1 << 38;
+const OLDER_COUNT: u64 = (1 << 40) - 1;
+
+// === impl InFlight ===
+
+impl InFlight {
+    /// Calls are overdue after so many nanoseconds.
+    pub(crate) fn new(threshold_nanos: u64) -> Self {
+        let shift = (threshold_nanos / 8).max(1).ilog2();
+        Self {
+            shift,
+            // A call began within its span: at its end at the latest.
+            overdue_after: threshold_nanos.div_ceil(1 << shift) + 1,
+            older: Apart(AtomicU64::new(OLDER_BIAS)),
+            looked: AtomicU64::new(0),
+            spans: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    /// Counts a call that begins now.
+    #[inline]
+    pub(crate) fn enter(&self, generation: u32, now_nanos: u64) -> Place {
+        let epoch = now_nanos >> self.shift;
+        let tag = tag(generation, epoch);
+        let span = self.span(epoch);
+        let mut word = span.load(Ordering::Acquire);
+        loop {
+            if word & !COUNT != tag && word & COUNT != 0 && is_later(word, tag) {
+                // Others are far ahead: it is old already.
+                self.age(generation, 1);
+                return Place(epoch);
+            }
+            let same = word & !COUNT == tag;
+            let next = if same { word + 1 } else { tag | 1 };
+            match span.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    let left = word & COUNT;
+                    if !same && left != 0 && (word ^ tag) >> 54 == 0 {
+                        self.age(generation, left);
+                    }
+                    return Place(epoch);
+                }
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Takes a call out again.
+    #[inline]
+    pub(crate) fn leave(&self, generation: u32, place: Place) {
+        let tag = tag(generation, place.0);
+        let span = self.span(place.0);
+        let mut word = span.load(Ordering::Acquire);
+        while word & !COUNT == tag && word & COUNT != 0 {
+            match span.compare_exchange_weak(word, word - 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+        self.age(generation, u64::MAX);
+    }
+
+    /// How many calls are overdue; looked at once in each span, and none is said the other times.
+    #[inline]
+    pub(crate) fn look(&self, generation: u32, now_nanos: u64) -> u64 {
+        let epoch = now_nanos >> self.shift;
+        let looked = self.looked.load(Ordering::Relaxed);
+        if looked >= epoch {
+            return 0;
+        }
+        let won = self
+            .looked
+            .compare_exchange(looked, epoch, Ordering::AcqRel, Ordering::Relaxed);
+        won.map_or(0, |_| self.overdue(generation, now_nanos))
+    }
+
+    /// How many calls are overdue.
+    pub(crate) fn overdue(&self, generation: u32, now_nanos: u64) -> u64 {
+        let epoch = now_nanos >> self.shift;
+        let older = self.older.0.load(Ordering::Acquire);
+        let older = if older >> 40 == u64::from(generation) {
+            (older & OLDER_COUNT).saturating_sub(OLDER_BIAS)
+        } else {
+            0
+        };
+        let in_ring: u64 = self
+            .spans
+            .iter()
+            .map(|span| span.load(Ordering::Acquire))
+            .filter(|word| {
+                let back = epoch.wrapping_sub(word >> 30) & EPOCH_MASK;
+                let current = tag(generation, epoch.wrapping_sub(back));
+                word & !COUNT == current && back >= self.overdue_after && back <= EPOCH_MASK / 2
+            })
+            .map(|word| word & COUNT)
+            .sum();
+        older + in_ring
+    }
+
+    /// Adds to the older ones of a generation; `u64::MAX` takes one away.
+    #[cold]
+    fn age(&self, generation: u32, more: u64) {
+        let mut word = self.older.0.load(Ordering::Acquire);
+        loop {
+            #[expect(clippy::cast_possible_truncation, reason = "it is of 24 bits")]
+            let held = (word >> 40) as u32;
+            let base = if held == generation {
+                word
+            } else if is_before(held, generation, GENERATION_BITS) {
+                u64::from(generation) << 40 | OLDER_BIAS
+            } else {
+                return;
+            };
+            let count = (base & OLDER_COUNT).wrapping_add(more) & OLDER_COUNT;
+            let next = base & !OLDER_COUNT | count;
+            match self.older.0.compare_exchange_weak(
+                word,
+                next,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is below the number of spans"
+    )]
+    fn span(&self, epoch: u64) -> &AtomicU64 {
+        &self.spans[(epoch % SPANS as u64) as usize]
+    }
+}
+
+const fn tag(generation: u32, epoch: u64) -> u64 {
+    (generation as u64 & 0x3ff) << 54 | (epoch & EPOCH_MASK) << 30
+}
+
+/// Whether a word is of a later span.
+const fn is_later(word: u64, tag: u64) -> bool {
+    let epochs = (word >> 30).wrapping_sub(tag >> 30) & EPOCH_MASK;
+    epochs != 0 && epochs <= EPOCH_MASK / 2
+}
+
+// === impl Place ===
+
+impl Place {
+    /// Where a call is counted that began at that instant.
+    #[inline]
+    pub(crate) const fn at(calls: &InFlight, since_nanos: u64) -> Self {
+        Self(since_nanos >> calls.shift)
+    }
+}

@@ -11,7 +11,7 @@
 //! | `axum` | `axum` | extractors for axum 0.8: `Caller`, `Option<Caller>`, `Claims<T>` |
 //! | `single_flight` | `single-flight` | many callers, one call |
 //! | `revocation` | `revocation` | tokens that end before they expire: log, view, revoker, feeds |
-//! | `redis` | `redis`, which brings `revocation` | the log of revocations on Redis, for more than one process |
+//! | `redis` | `redis`, which brings `revocation` | the log of revocations and the directory of sessions, on Redis: for more than one process |
 //!
 //! With `auth`, signatures are checked by aws-lc-rs; with `rust-crypto`, in pure Rust: slower, but no C
 //! compiler is needed. Both may be on: then aws-lc-rs does it.

@@ -10,7 +10,7 @@
 //! use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! let circuit = Circuit::builder("inventory").consecutive_failures(2).build()?;
 //! let mut inventory = ServiceBuilder::new()
 //!     .layer(CircuitBreakerLayer::new(circuit.clone()))

@@ -122,7 +122,7 @@ impl<C: Clock> Permit<C> {
     #[must_use]
     pub fn uploading(&mut self) -> Option<Upload<C>> {
         let is_probe = self.role == Role::Probe;
-        let counts = is_probe || (self.role == Role::Call && self.clock != Watch::Off);
+        let counts = is_probe || (self.role == Role::Call && matches!(self.clock, Watch::Since(_)));
         if !counts || self.upload.is_some() {
             return None;
         }
@@ -203,8 +203,8 @@ impl<C: Clock> Permit<C> {
                     core.record(self.generation, mark, at_least);
                 }
             }
-            Role::Probe => core.probe_back(self.generation, mark, unsent, false),
-            Role::AnsweredProbe => core.probe_back(self.generation, mark, false, true),
+            Role::Probe => core.probe_back(self.generation, mark, unsent, false, at_least),
+            Role::AnsweredProbe => core.probe_back(self.generation, mark, false, true, at_least),
             Role::Free | Role::Settled => {}
         }
     }

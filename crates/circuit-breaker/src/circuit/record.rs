@@ -33,7 +33,7 @@ impl<C: Clock> Core<C> {
             return;
         }
         if let Some(cause) = self.exceeded(tally).or(row) {
-            self.open(word, cause, at_least.unwrap_or_default());
+            self.open(word, cause, at_least);
         }
     }
 
@@ -64,7 +64,7 @@ impl<C: Clock> Core<C> {
         if total < self.settings.minimum_calls || !slow.rate.is_reached(slow_ones, total) {
             return false;
         }
-        self.open(word, Cause::SlowInFlight, Duration::ZERO)
+        self.open(word, Cause::SlowInFlight, None)
     }
 
     /// Failures in a row, this one included; zero after a success.
@@ -99,12 +99,12 @@ impl<C: Clock> Core<C> {
     }
 
     /// Opens a circuit that is closed; says so where it only measures. Whether it was this call that did.
-    fn open(&self, word: Word, cause: Cause, at_least: Duration) -> bool {
+    fn open(&self, word: Word, cause: Cause, at_least: Option<Duration>) -> bool {
         if word.state() == CircuitState::MetricsOnly {
             self.would_open(word.generation(), cause);
             return false;
         }
-        let open_for = self.wait(0).max(at_least.min(OVERLOAD_MOST));
+        let open_for = self.wait(0, at_least);
         let next = word.moved(CircuitState::Open, self.end_of(open_for));
         let won = self.swap(word, next);
         if won {
@@ -151,8 +151,9 @@ impl<C: Clock> Core<C> {
         mark: Option<Mark>,
         uploading: bool,
         answered: bool,
+        at_least: Option<Duration>,
     ) {
-        self.change_probes(generation, |probes| {
+        let in_time = self.change_probes(generation, at_least, |probes| {
             probes.uploading = probes.uploading.saturating_sub(u8::from(uploading));
             probes.answered = probes.answered.saturating_sub(u8::from(answered));
             match mark {
@@ -165,41 +166,48 @@ impl<C: Clock> Core<C> {
                 }
             }
         });
+        if !in_time && mark.is_some() {
+            self.came_late();
+        }
     }
 
     pub(super) fn probe_uploads(&self, generation: u32) {
-        self.change_probes(generation, |probes| probes.uploading += 1);
+        self.change_probes(generation, None, |probes| probes.uploading += 1);
     }
 
     pub(super) fn probe_sent(&self, generation: u32) {
-        self.change_probes(generation, |probes| {
+        self.change_probes(generation, None, |probes| {
             probes.uploading = probes.uploading.saturating_sub(1);
         });
     }
 
     pub(super) fn probe_answered(&self, generation: u32, was_uploading: bool) {
-        self.change_probes(generation, |probes| {
+        self.change_probes(generation, None, |probes| {
             probes.answered += 1;
             probes.uploading = probes.uploading.saturating_sub(u8::from(was_uploading));
         });
     }
 
-    /// Changes the probes of a generation, and moves on if they are all back.
-    fn change_probes(&self, generation: u32, change: impl Fn(&mut Probes)) {
+    /// Changes the probes of a generation, and moves on if they are all back. Whether it is still that generation.
+    fn change_probes(
+        &self,
+        generation: u32,
+        at_least: Option<Duration>,
+        change: impl Fn(&mut Probes),
+    ) -> bool {
         loop {
             let word = self.word();
             if word.generation() != generation {
-                self.came_late();
-                return;
+                return false;
             }
             let mut probes = word.probes();
             change(&mut probes);
             if probes.done >= self.settings.probes {
-                if self.decide(word, probes, u64::from(probes.done)) {
-                    return;
+                if self.decide(word, probes, u64::from(probes.done), at_least) {
+                    return true;
                 }
             } else if self.swap(word, word.with_probes(probes)) {
-                return;
+                return true;
             }
         }
     }
@@ -210,7 +218,7 @@ impl<C: Clock> Core<C> {
         let probes = word.probes();
         let returned = u64::from(probes.done) + u64::from(probes.answered);
         if returned > 0 {
-            self.decide(word, probes, returned);
+            self.decide(word, probes, returned, None);
         } else if probes.issued == probes.uploading {
             // None of them is with the dependency: callers hold them. Others get their turn.
             let next = word.moved(CircuitState::HalfOpen, 0);
@@ -218,24 +226,30 @@ impl<C: Clock> Core<C> {
                 self.begin_probing(next.generation(), self.now_millis());
             }
         } else {
-            self.reopen(word, probes, Cause::ProbesHung);
+            self.reopen(word, probes, Cause::ProbesHung, None);
         }
     }
 
     /// Closes or opens by what came back. Whether it was this call that did.
-    fn decide(&self, word: Word, probes: Probes, returned: u64) -> bool {
+    fn decide(
+        &self,
+        word: Word,
+        probes: Probes,
+        returned: u64,
+        at_least: Option<Duration>,
+    ) -> bool {
         let (failed, slow) = (u64::from(probes.failed), u64::from(probes.slow));
         let too_many_failed = match self.settings.failure_rate {
             Some(rate) => rate.is_reached(failed, returned),
             None => failed > 0,
         };
         if too_many_failed {
-            return self.reopen(word, probes, Cause::ProbesFailed);
+            return self.reopen(word, probes, Cause::ProbesFailed, at_least);
         }
         if let Some(limit) = self.settings.slow
             && limit.rate.is_reached(slow, returned)
         {
-            return self.reopen(word, probes, Cause::ProbesSlow);
+            return self.reopen(word, probes, Cause::ProbesSlow, at_least);
         }
         let won = self.swap(word, word.moved(CircuitState::Closed, 0));
         if won {
@@ -246,9 +260,9 @@ impl<C: Clock> Core<C> {
         won
     }
 
-    fn reopen(&self, word: Word, probes: Probes, cause: Cause) -> bool {
+    fn reopen(&self, word: Word, probes: Probes, cause: Cause, at_least: Option<Duration>) -> bool {
         let attempt = self.attempts.load(Ordering::Relaxed);
-        let open_for = self.wait(attempt);
+        let open_for = self.wait(attempt, at_least);
         let won = self.swap(word, word.moved(CircuitState::Open, self.end_of(open_for)));
         if won {
             let last = word.with_probes(probes);
@@ -296,10 +310,11 @@ impl<C: Clock> Core<C> {
 
     // === waits ===
 
-    fn wait(&self, attempt: u32) -> Duration {
+    fn wait(&self, attempt: u32, at_least: Option<Duration>) -> Duration {
         let wait = self.settings.open.delay(attempt, &mut fastrand::Rng::new());
+        let at_least = at_least.unwrap_or_default().min(OVERLOAD_MOST);
         // Jitter may have made nothing of it.
-        wait.max(Duration::from_millis(1))
+        wait.max(at_least).max(Duration::from_millis(1))
     }
 
     /// The millisecond at which what begins now ends.

@@ -76,14 +76,6 @@ async fn s48_grpc_is_judged_by_head_by_trailers_and_by_their_absence() {
     one_in_four(grpc, || answer(200, &[GRPC], [Step::Data, Step::Break]))
         .await
         .is(Open);
-    // RESOURCE_EXHAUSTED says when to come again.
-    let head = [
-        GRPC,
-        ("grpc-status", "8"),
-        ("grpc-retry-pushback-ms", "20000"),
-    ];
-    let stand = one_in_four(grpc, || answer(200, &head, [])).await;
-    assert_eq!(stand.circuit.snapshot().open_for, Some(secs(20.0)));
     // And what is good stays good.
     let fine = || {
         answer(

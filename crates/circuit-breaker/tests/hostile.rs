@@ -47,15 +47,16 @@ async fn requests_that_are_refused_say_nothing_about_the_dependency() {
 
 #[tokio::test(start_paused = true)]
 async fn codes_of_grpc_that_are_about_the_caller_count_for_nothing() {
-    // CANCELLED, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED,
+    // CANCELLED, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED,
     // FAILED_PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, UNAUTHENTICATED.
-    let codes: [&'static [(&str, &str)]; 11] = [
+    let codes: [&'static [(&str, &str)]; 12] = [
         &[("grpc-status", "1")],
         &[("grpc-status", "3")],
         &[("grpc-status", "4")],
         &[("grpc-status", "5")],
         &[("grpc-status", "6")],
         &[("grpc-status", "7")],
+        &[("grpc-status", "8")],
         &[("grpc-status", "9")],
         &[("grpc-status", "10")],
         &[("grpc-status", "11")],

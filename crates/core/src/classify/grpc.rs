@@ -8,9 +8,9 @@ use crate::Protocol;
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What the head of a successful answer to a request of `protocol` says.
-pub(super) fn head(protocol: Protocol, headers: &HeaderMap) -> AtHead {
+pub(super) fn head(protocol: Protocol, headers: &HeaderMap, only_client: bool) -> AtHead {
     // Trailers-only.
-    if let Some(outcome) = status(headers) {
+    if let Some(outcome) = status(headers, only_client) {
         return AtHead::Settled(outcome);
     }
     // A caller can name a protocol that the dependency does not speak: its answers would lack a status
@@ -24,8 +24,8 @@ pub(super) fn head(protocol: Protocol, headers: &HeaderMap) -> AtHead {
 }
 
 /// What the end of the body says.
-pub(super) fn end(protocol: Protocol, trailers: Option<&HeaderMap>) -> Outcome {
-    match trailers.and_then(status) {
+pub(super) fn end(protocol: Protocol, trailers: Option<&HeaderMap>, only_client: bool) -> Outcome {
+    match trailers.and_then(|trailers| status(trailers, only_client)) {
         Some(outcome) => outcome,
         // The trailers are in the body, which nobody reads here.
         None if is_web(protocol) => Outcome::Success,
@@ -39,13 +39,14 @@ const fn is_web(protocol: Protocol) -> bool {
 }
 
 /// What the status in `metadata` says, if there is one.
-fn status(metadata: &HeaderMap) -> Option<Outcome> {
+fn status(metadata: &HeaderMap, only_client: bool) -> Option<Outcome> {
     let value = metadata.get(GRPC_STATUS)?;
     Some(match delay::decimal(value) {
         // CANCELLED, DEADLINE_EXCEEDED: the caller gave up, or set the deadline. How slow the dependency
         // is, is measured elsewhere.
         Some(1 | 4) => Outcome::Ignore,
-        // RESOURCE_EXHAUSTED
+        // RESOURCE_EXHAUSTED: a quota of the caller as a rule, or a message of its own that is too large.
+        Some(8) if !only_client => Outcome::Ignore,
         Some(8) => Outcome::Overload {
             retry_after: delay::pushback(metadata),
         },

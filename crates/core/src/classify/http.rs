@@ -43,12 +43,12 @@ use crate::Protocol;
 /// | 1, 4 | ignored | the caller gave up, or set the deadline; slowness is measured elsewhere |
 /// | 2, 13, 14, 15 | failure | UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS; 14 with a pushback too |
 /// | one that is no number | failure | UNKNOWN |
-/// | 8 | overload, with its `grpc-retry-pushback-ms` | RESOURCE_EXHAUSTED; a pushback that is negative or no number is none, and none is longer than an hour |
+/// | 8 | ignored; [as the only client](Self::as_only_client) overload, with its `grpc-retry-pushback-ms` | RESOURCE_EXHAUSTED: a quota of the caller, or ours; a pushback that is negative or no number is none, and none is longer than an hour |
 /// | every other | success | about the request, the codes that an application invents too |
 ///
 /// # Limitations
 /// A dependency that blames itself for what its callers do is believed: 500 or code 13 for a request that
-/// it cannot read, 507 or code 8 for the quota of one caller. Where that is so, put a [`ClassifyHttp`] of
+/// it cannot read, 507 for the quota of one caller. Where that is so, put a [`ClassifyHttp`] of
 /// your own in front.
 ///
 /// A gRPC-Web answer that fails after its head is a success, unless its body breaks off.
@@ -66,7 +66,7 @@ impl HttpOutcomes {
         Self { only_client: false }
     }
 
-    /// We are the only client, so 429 is about us: overload.
+    /// We are the only client, so 429 and code 8 of gRPC are about us: overload.
     ///
     /// Only where no answer depends on who calls us: else one caller who spends a quota counts against all.
     #[must_use]
@@ -97,7 +97,7 @@ impl ClassifyHttp for HttpOutcomes {
     #[inline]
     fn head(&self, protocol: Protocol, status: StatusCode, headers: &HeaderMap) -> AtHead {
         if protocol.is_grpc() && status.is_success() {
-            grpc::head(protocol, headers)
+            grpc::head(protocol, headers, self.only_client)
         } else {
             self.status(status, headers)
         }
@@ -106,7 +106,7 @@ impl ClassifyHttp for HttpOutcomes {
     #[inline]
     fn end(&self, protocol: Protocol, trailers: Option<&HeaderMap>) -> Outcome {
         if protocol.is_grpc() {
-            grpc::end(protocol, trailers)
+            grpc::end(protocol, trailers, self.only_client)
         } else {
             Outcome::Success
         }

@@ -58,7 +58,7 @@ fn our_own_refusals_are_read_as_we_mean_them() {
     for (kind, http, grpc) in [
         (RefusalKind::Unauthenticated, SUCCESS, SUCCESS),
         (RefusalKind::Forbidden, SUCCESS, SUCCESS),
-        (RefusalKind::TooManyRequests, IGNORED, overload(Some(2_000))),
+        (RefusalKind::TooManyRequests, IGNORED, IGNORED),
         (RefusalKind::Unavailable, overload(Some(2_000)), FAILURE),
         (RefusalKind::Internal, FAILURE, FAILURE),
     ] {

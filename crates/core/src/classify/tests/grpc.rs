@@ -4,23 +4,23 @@ use super::*;
 
 /// Each code up to 20, and what is none.
 const BY_CODE: &[(&str, Outcome)] = &[
-    ("0", Outcome::Success),                        // OK
-    ("1", Outcome::Ignore),                         // CANCELLED
-    ("2", Outcome::Failure),                        // UNKNOWN
-    ("3", Outcome::Success),                        // INVALID_ARGUMENT
-    ("4", Outcome::Ignore),                         // DEADLINE_EXCEEDED
-    ("5", Outcome::Success),                        // NOT_FOUND
-    ("6", Outcome::Success),                        // ALREADY_EXISTS
-    ("7", Outcome::Success),                        // PERMISSION_DENIED
-    ("8", Outcome::Overload { retry_after: None }), // RESOURCE_EXHAUSTED
-    ("9", Outcome::Success),                        // FAILED_PRECONDITION
-    ("10", Outcome::Success),                       // ABORTED
-    ("11", Outcome::Success),                       // OUT_OF_RANGE
-    ("12", Outcome::Success),                       // UNIMPLEMENTED
-    ("13", Outcome::Failure),                       // INTERNAL
-    ("14", Outcome::Failure),                       // UNAVAILABLE
-    ("15", Outcome::Failure),                       // DATA_LOSS
-    ("16", Outcome::Success),                       // UNAUTHENTICATED
+    ("0", Outcome::Success),  // OK
+    ("1", Outcome::Ignore),   // CANCELLED
+    ("2", Outcome::Failure),  // UNKNOWN
+    ("3", Outcome::Success),  // INVALID_ARGUMENT
+    ("4", Outcome::Ignore),   // DEADLINE_EXCEEDED
+    ("5", Outcome::Success),  // NOT_FOUND
+    ("6", Outcome::Success),  // ALREADY_EXISTS
+    ("7", Outcome::Success),  // PERMISSION_DENIED
+    ("8", Outcome::Ignore),   // RESOURCE_EXHAUSTED: a quota of the caller
+    ("9", Outcome::Success),  // FAILED_PRECONDITION
+    ("10", Outcome::Success), // ABORTED
+    ("11", Outcome::Success), // OUT_OF_RANGE
+    ("12", Outcome::Success), // UNIMPLEMENTED
+    ("13", Outcome::Failure), // INTERNAL
+    ("14", Outcome::Failure), // UNAVAILABLE
+    ("15", Outcome::Failure), // DATA_LOSS
+    ("16", Outcome::Success), // UNAUTHENTICATED
     ("17", Outcome::Success),
     ("18", Outcome::Success),
     ("19", Outcome::Success),
@@ -61,9 +61,13 @@ fn pushback_is_a_number_of_milliseconds_of_an_hour_at_most() {
         ("soon", None),
     ] {
         let pushed = |code| headers([("grpc-status", code), ("grpc-retry-pushback-ms", value)]);
-        let exhausted = end(Protocol::Grpc, Some(&pushed("8")));
+        // Only where it is about us.
+        let only = HttpOutcomes::new().as_only_client();
+        let exhausted = only.end(Protocol::Grpc, Some(&pushed("8")));
         assert_eq!(exhausted, overloaded(expected), "{value}");
-        assert_eq!(head(Protocol::Grpc, 200, &pushed("8")), overload(expected));
+        let at_head = only.head(Protocol::Grpc, StatusCode::OK, &pushed("8"));
+        assert_eq!(at_head, overload(expected));
+        assert_eq!(end(Protocol::Grpc, Some(&pushed("8"))), Outcome::Ignore);
         assert_eq!(end(Protocol::Grpc, Some(&pushed("14"))), Outcome::Failure);
         assert_eq!(end(Protocol::Grpc, Some(&pushed("0"))), Outcome::Success);
     }

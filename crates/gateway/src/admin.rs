@@ -14,6 +14,7 @@ use serde::Serialize;
 use tower::Service;
 
 use crate::metrics::{self, Metrics, Scrape};
+use crate::proxy::UpstreamHealth;
 use crate::revoking::RevocationHealth;
 
 /// Answers probes and scrapes.
@@ -21,12 +22,12 @@ use crate::revoking::RevocationHealth;
 /// | path | answer |
 /// |---|---|
 /// | `/livez` | 200 while the process can answer at all |
-/// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, how the keys of each issuer are, and how revocation is doing |
+/// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, how the keys of each issuer are, how revocation is doing, and how each upstream is |
 /// | `/metrics` | 200 with the numbers, in the format of OpenMetrics |
 ///
 /// Readiness does not follow the issuer: taking every instance out of service because the identity
 /// provider is down would turn its outage into ours, and known keys go on working. Nor does it follow the store
-/// of revocations, which all instances share.
+/// of revocations, which all instances share, nor an upstream, which others are not to suffer for.
 #[derive(Clone)]
 pub(crate) struct Admin {
     state: Arc<dyn State>,
@@ -42,6 +43,8 @@ pub(crate) trait State: Send + Sync + 'static {
     fn issuers(&self) -> Vec<IssuerHealth>;
     /// How revocation is doing; none where nothing is ever revoked.
     fn revocation(&self) -> Option<RevocationHealth>;
+    /// How each upstream is that is watched.
+    fn upstreams(&self) -> Vec<UpstreamHealth>;
 }
 
 /// Which configuration is in use, and why no newer one.
@@ -78,6 +81,8 @@ struct Readiness {
     issuers: Vec<IssuerHealth>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation: Option<RevocationHealth>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    upstreams: Vec<UpstreamHealth>,
 }
 
 // === impl Admin ===
@@ -100,14 +105,17 @@ impl Admin {
             "/readyz" if read => {
                 let (config, issuers) = (self.state.config(), self.state.issuers());
                 let revocation = self.state.revocation();
+                let upstreams = self.state.upstreams();
                 let well = config.last_error.is_empty()
                     && issuers.iter().all(|issuer| issuer.well)
-                    && revocation.as_ref().is_none_or(RevocationHealth::is_well);
+                    && revocation.as_ref().is_none_or(RevocationHealth::is_well)
+                    && upstreams.iter().all(|upstream| upstream.well);
                 json(&Readiness {
                     status: if well { "ready" } else { "degraded" },
                     config,
                     issuers,
                     revocation,
+                    upstreams,
                 })
             }
             "/metrics" if read => self.scrape(),
@@ -120,8 +128,8 @@ impl Admin {
 
     fn scrape(&self) -> Response<Body> {
         let (config, issuers) = (self.state.config(), self.state.issuers());
-        let revocation = self.state.revocation();
-        let scrape = Scrape::new(&self.metrics, config, issuers, revocation);
+        let (revocation, upstreams) = (self.state.revocation(), self.state.upstreams());
+        let scrape = Scrape::new(&self.metrics, config, issuers, revocation, upstreams);
         match scrape.text() {
             Ok(text) => unkept(text, metrics::CONTENT_TYPE),
             Err(fmt::Error) => {
@@ -181,6 +189,10 @@ mod tests {
     }
 
     impl State for Fixed {
+        fn upstreams(&self) -> Vec<UpstreamHealth> {
+            Vec::new()
+        }
+
         fn revocation(&self) -> Option<RevocationHealth> {
             None
         }

@@ -15,7 +15,7 @@ use crate::forward_auth::{ForwardAuth, Grant};
 use crate::front::{Entry, Front};
 use crate::log::LogObserver;
 use crate::metrics::{Listener, Metrics};
-use crate::proxy::{Clients, Leeways, Proxy};
+use crate::proxy::{Circuits, Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
 use crate::revoking::{self, Revoking, Watching};
 use crate::routes::Routes;
@@ -39,6 +39,7 @@ pub(crate) struct Assembly {
     /// What the public listener shows.
     pub(crate) tls: Option<Arc<ServerConfig>>,
     clients: Pools,
+    pub(crate) circuits: Circuits,
 }
 
 /// The clients for upstreams, with what they were made from.
@@ -63,7 +64,7 @@ impl Assembly {
     /// Puts together what a configuration says. Blocks: it reads files.
     ///
     /// What is configured alike is taken over from the assembly before: keys of issuers, verdicts,
-    /// connections to upstreams. So a change of one route costs nobody a fetch.
+    /// connections to upstreams, and how these are. So a change of one route costs nobody a fetch.
     ///
     /// # Errors
     /// Every problem that was not seen in the text.
@@ -85,6 +86,8 @@ impl Assembly {
             Some(tls) => Some(listener_tls(tls)?),
         };
         let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels)?;
+        let known = before.map(|before| &before.circuits);
+        let circuits = Circuits::new(&config.circuit_breaker, known);
         let leeways = Leeways::of(&config.issuers);
         let via = before.map_or_else(Via::fresh, |before| before.via.clone());
         let patterns: Vec<_> = config
@@ -111,7 +114,7 @@ impl Assembly {
             let watching = watching.as_ref();
             let proxy = Proxy::new(
                 route,
-                &clients.clients,
+                (&clients.clients, &circuits),
                 &leeways,
                 watching,
                 tally.route(pattern),
@@ -159,6 +162,8 @@ impl Assembly {
             }
             _ => None,
         };
+        let upstreams = config.routes.iter().flat_map(|route| &route.upstreams);
+        circuits.keep(upstreams.map(Upstream::as_str));
         Ok(Self {
             config,
             generation: before.map_or(1, |before| before.generation + 1),
@@ -171,6 +176,7 @@ impl Assembly {
             via,
             tls,
             clients,
+            circuits,
         })
     }
 }

@@ -19,6 +19,7 @@ use crate::Config;
 use crate::admin::{ConfigHealth, IssuerHealth, State};
 use crate::assembly::Assembly;
 use crate::metrics::Metrics;
+use crate::proxy::UpstreamHealth;
 use crate::reload::restart;
 use crate::revoking::{RevocationHealth, Revoking};
 use crate::server::{Limits, Settings};
@@ -172,6 +173,10 @@ impl State for Live {
 
     fn revocation(&self) -> Option<RevocationHealth> {
         self.load().revoking.as_ref().map(Revoking::health)
+    }
+
+    fn upstreams(&self) -> Vec<UpstreamHealth> {
+        self.load().circuits.health()
     }
 
     fn config(&self) -> ConfigHealth {

@@ -10,6 +10,7 @@
 //! | `auth::client` | `client` | a ready HTTP client to fetch keys with |
 //! | `axum` | `axum` | extractors for axum 0.8: `Caller`, `Option<Caller>`, `Claims<T>` |
 //! | `single_flight` | `single-flight` | many callers, one call |
+//! | `circuit_breaker` | `circuit-breaker` | a dependency that fails is left alone for a while: for any service, and for HTTP and gRPC |
 //! | `revocation` | `revocation` | tokens that end before they expire: log, view, revoker, feeds |
 //! | `redis` | `redis`, which brings `revocation` | the log of revocations and the directory of sessions, on Redis: for more than one process |
 //!
@@ -85,6 +86,9 @@ pub use portcullis_auth as auth;
 
 #[cfg(feature = "redis")]
 pub use portcullis_redis as redis;
+
+#[cfg(feature = "circuit-breaker")]
+pub use portcullis_circuit_breaker as circuit_breaker;
 
 #[cfg(feature = "revocation")]
 pub use portcullis_revocation as revocation;

@@ -54,6 +54,7 @@ fn every_key_of_the_file_is_explained() {
         "[server.tls]",
         "[log]",
         "[cors]",
+        "[circuit_breaker]",
         "[forward_auth]",
         "[control]",
         "[store]",
@@ -119,6 +120,7 @@ fn every_reason_of_its_own_has_a_remedy() {
         "upstream_unreachable",
         "upstream_failed",
         "upstream_timeout",
+        "circuit_open",
     ] {
         assert!(text.contains(&format!("\n| `{reason}` |")), "{reason}");
     }

@@ -3,6 +3,7 @@
 mod auth;
 mod body_limits;
 mod broken_off;
+mod circuits;
 mod cors;
 #[cfg(unix)]
 mod crowd;

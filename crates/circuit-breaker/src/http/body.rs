@@ -4,9 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
-use portcullis_core::{ClassifyHttp, Clock, Outcome, Protocol, SystemClock};
+use portcullis_core::{AtHead, ClassifyHttp, Clock, Outcome, Protocol, SystemClock};
 
 use crate::Permit;
 
@@ -35,6 +36,40 @@ impl<B, K, C: Clock> WatchedBody<B, K, C> {
             protocol,
         });
         Self { body, watch }
+    }
+
+    /// The body of an answer to a request of `protocol`, for whoever makes calls without the layer: settles `permit`
+    /// by head and body.
+    #[must_use]
+    pub fn of(
+        response: Response<B>,
+        mut permit: Option<Permit<C>>,
+        classify: K,
+        protocol: Protocol,
+    ) -> Response<Self>
+    where
+        B: Body,
+        K: ClassifyHttp,
+    {
+        if permit.is_some() {
+            let outcome = match classify.head(protocol, response.status(), response.headers()) {
+                AtHead::Settled(outcome) => Some(outcome),
+                AtHead::Open if response.body().is_end_stream() => {
+                    Some(classify.end(protocol, None))
+                }
+                AtHead::Open => None,
+            };
+            if let Some(outcome) = outcome
+                && let Some(permit) = permit.take()
+            {
+                permit.settle(outcome);
+            }
+        }
+        if let Some(permit) = &mut permit {
+            permit.answered();
+        }
+        let watch = permit.map(|permit| (permit, classify));
+        response.map(|body| Self::new(body, watch, protocol))
     }
 
     /// The body inside.

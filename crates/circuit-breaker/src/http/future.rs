@@ -8,9 +8,7 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project::pin_project;
-use portcullis_core::{
-    AtHead, ClassifyHttp, Clock, Outcome, Protocol, Refusal, RequestContext, ResponseBody,
-};
+use portcullis_core::{ClassifyHttp, Clock, Protocol, Refusal, RequestContext, ResponseBody};
 
 use super::body::WatchedBody;
 use crate::Permit;
@@ -35,6 +33,8 @@ enum State<F, K, C: Clock> {
         protocol: Protocol,
     },
 }
+
+type Answer<B, K, C> = Response<ResponseBody<WatchedBody<B, K, C>>>;
 
 /// A call under way, and how its answer is judged.
 pub(super) struct Call<K, C: Clock> {
@@ -64,7 +64,7 @@ where
     B: Body<Data = Bytes>,
     E: 'static,
 {
-    type Output = Result<Response<ResponseBody<WatchedBody<B, K, C>>>, E>;
+    type Output = Result<Answer<B, K, C>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().0.project() {
@@ -104,45 +104,37 @@ impl<K, C: Clock> Call<K, C> {
         }
     }
 
-    fn answered<B, E>(
-        &mut self,
-        result: Result<Response<B>, E>,
-    ) -> Result<Response<ResponseBody<WatchedBody<B, K, C>>>, E>
+    fn answered<B, E>(&mut self, result: Result<Response<B>, E>) -> Result<Answer<B, K, C>, E>
     where
         K: ClassifyHttp,
         B: Body,
         E: 'static,
     {
-        let outcome = match (&result, &self.classify) {
-            (Err(error), Some(classify)) => Some(classify.error(error)),
-            (Ok(response), Some(classify)) => {
-                let refused = self.context.as_ref().is_some_and(RequestContext::refused);
-                if refused {
-                    Some(Outcome::Ignore)
-                } else {
-                    match classify.head(self.protocol, response.status(), response.headers()) {
-                        AtHead::Settled(outcome) => Some(outcome),
-                        AtHead::Open if response.body().is_end_stream() => {
-                            Some(classify.end(self.protocol, None))
-                        }
-                        AtHead::Open => None,
-                    }
-                }
-            }
-            (_, None) => None,
+        let permit = self.permit.take();
+        // Polled after it was over, which is nobody's right, it has no classifier any more.
+        let (Some(classify), protocol) = (self.classify.take(), self.protocol) else {
+            let watched = |body| ResponseBody::inner(WatchedBody::new(body, None, self.protocol));
+            return result.map(|response| response.map(watched));
         };
-        if let Some(outcome) = outcome
-            && let Some(permit) = self.permit.take()
-        {
-            permit.settle(outcome);
+        match result {
+            Ok(response) => {
+                let refused = self.context.as_ref().is_some_and(RequestContext::refused);
+                let permit = permit.and_then(|permit| {
+                    if refused {
+                        permit.ignore();
+                        return None;
+                    }
+                    Some(permit)
+                });
+                let response = WatchedBody::of(response, permit, classify, protocol);
+                Ok(response.map(ResponseBody::inner))
+            }
+            Err(error) => {
+                if let Some(permit) = permit {
+                    permit.settle(classify.error(&error));
+                }
+                Err(error)
+            }
         }
-        if let Some(permit) = &mut self.permit {
-            permit.answered();
-        }
-        let watch = self.permit.take().zip(self.classify.take());
-        let protocol = self.protocol;
-        result.map(|response| {
-            response.map(|body| ResponseBody::inner(WatchedBody::new(body, watch, protocol)))
-        })
     }
 }

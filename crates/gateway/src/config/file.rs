@@ -8,8 +8,8 @@ use toml::Table;
 
 use super::section::{Draft, Part, Section};
 use super::{
-    Config, Control, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server, Store, UpstreamTls,
-    across, control, feeds, revocation,
+    CircuitBreaker, Config, Control, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server,
+    Store, UpstreamTls, across, control, feeds, revocation,
 };
 use crate::files;
 
@@ -76,6 +76,7 @@ impl Config {
         let upstream_tls = part(&mut root, "upstream_tls", |table| {
             UpstreamTls::read(table, folder)
         });
+        let circuit_breaker = part(&mut root, "circuit_breaker", CircuitBreaker::read);
         let store = part(&mut root, "store", |table| Store::read(table, folder));
         let stated = root.table("revocation");
         let stated = stated.map(|table| Revocation::read(table, folder));
@@ -114,6 +115,7 @@ impl Config {
             cors,
             forward_auth,
             upstream_tls: upstream_tls.unwrap_or_default(),
+            circuit_breaker: circuit_breaker.unwrap_or_default(),
             control: controlled,
             store: store.unwrap_or_default(),
             revocation: revoked,

@@ -11,6 +11,7 @@ use http::Method;
 use portcullis_auth::key::Algorithm;
 
 mod across;
+mod circuit_breaker;
 mod control;
 mod cors;
 mod duration;
@@ -34,6 +35,7 @@ mod summary;
 mod upstream;
 mod upstream_tls;
 
+pub use circuit_breaker::CircuitBreaker;
 pub use control::Control;
 pub(crate) use control::MOST_KEY;
 pub use cors::{Cors, CorsOrigins};
@@ -95,6 +97,8 @@ pub struct Config {
     pub control: Option<Control>,
     /// `[upstream_tls]`: how `https` upstreams are spoken to.
     pub upstream_tls: UpstreamTls,
+    /// `[circuit_breaker]`: when an upstream is left alone for a while.
+    pub circuit_breaker: CircuitBreaker,
     /// `[store]`: where nodes keep what all of them must know; the memory of this process without it.
     pub store: Store,
     /// `[revocation]`: how tokens end before they expire; they do not without it.

@@ -192,6 +192,17 @@ impl Section {
         }
     }
 
+    /// A number, with a point or without.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
+        match self.take(key)? {
+            Value::Float(number) => Some(number),
+            // Whole numbers that a double has not are far out of every range.
+            #[expect(clippy::cast_precision_loss, reason = "of what is out of range anyway")]
+            Value::Integer(number) => Some(number as f64),
+            other => self.wants(key, "a number", &other),
+        }
+    }
+
     /// One table, `[key]`.
     pub(super) fn table(&mut self, key: &'static str) -> Option<Table> {
         match self.take(key)? {

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::route::RouteCounts;
 use super::{Key, Metrics};
 use crate::admin::{ConfigHealth, IssuerHealth};
+use crate::proxy::UpstreamHealth;
 use crate::revoking::RevocationHealth;
 
 /// What the text says of itself.
@@ -35,6 +36,7 @@ pub(crate) struct Scrape {
     config: ConfigHealth,
     issuers: BTreeMap<String, IssuerHealth>,
     revocation: Option<RevocationHealth>,
+    upstreams: Vec<UpstreamHealth>,
 }
 
 /// Where families of metrics are written.
@@ -48,6 +50,7 @@ impl Scrape {
         config: ConfigHealth,
         issuers: Vec<IssuerHealth>,
         revocation: Option<RevocationHealth>,
+        upstreams: Vec<UpstreamHealth>,
     ) -> Self {
         let routes = metrics.routes.lock();
         let routes = routes
@@ -63,6 +66,7 @@ impl Scrape {
                 .map(|issuer| (issuer.issuer.clone(), issuer))
                 .collect(),
             revocation,
+            upstreams,
         }
     }
 
@@ -183,6 +187,28 @@ impl Scrape {
         page.counters("revocation_requests", help, rows)
     }
 
+    fn upstreams(&self, page: &mut Page<'_>) -> fmt::Result {
+        let rows = self.upstreams.iter().map(|upstream| {
+            let labels = [
+                ("upstream", &*upstream.upstream),
+                ("state", upstream.circuit),
+            ];
+            (labels, 1_u64)
+        });
+        let help = "How the circuit of an upstream is: 1, with the state as a label.";
+        page.gauges("upstream_circuit_state", help, false, rows)?;
+        let label = |upstream: &UpstreamHealth| [("upstream", upstream.upstream.clone())];
+        let rows = self.upstreams.iter();
+        let rows = rows.map(|upstream| (label(upstream), upstream.opened));
+        let help = "Times that an upstream was left alone for a while.";
+        page.counters("upstream_circuit_opened", help, rows)?;
+        let rows = self.upstreams.iter();
+        let rows = rows.map(|upstream| (label(upstream), upstream.rejected));
+        let help =
+            "Requests that were refused while an upstream was left alone, and no other was there.";
+        page.counters("upstream_circuit_rejections", help, rows)
+    }
+
     fn connections(&self, page: &mut Page<'_>) -> fmt::Result {
         let shown = self.metrics.connections.lock().clone();
         let gauge = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
@@ -229,6 +255,7 @@ impl Collector for Scrape {
         self.verdicts(page)?;
         self.keys(page)?;
         self.revocation(page)?;
+        self.upstreams(page)?;
         self.connections(page)?;
         self.config(page)?;
         page.family("build", "What runs here.", false, MetricType::Info)?

@@ -7,7 +7,7 @@ use portcullis_auth::{Reason, Shortfall};
 use portcullis_core::OutageCause;
 
 /// The reasons that the auth layers do not list.
-const REASONS: [&str; 27] = [
+const REASONS: [&str; 28] = [
     // of the front
     "ambiguous_path",
     "bad_connection",
@@ -31,6 +31,7 @@ const REASONS: [&str; 27] = [
     "too_many_requests",
     // in place of an upstream
     "body_too_large",
+    "circuit_open",
     "expired",
     "request_broken",
     "request_timeout",

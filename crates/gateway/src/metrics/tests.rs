@@ -18,7 +18,7 @@ fn shown(metrics: &Arc<Metrics>) -> String {
         age_seconds: 0,
         last_error: Vec::new(),
     };
-    Scrape::new(metrics, config, Vec::new(), None)
+    Scrape::new(metrics, config, Vec::new(), None, Vec::new())
         .text()
         .unwrap()
 }
@@ -148,7 +148,13 @@ fn labels_are_escaped_and_an_issuer_is_shown_once() {
         age_seconds: 5,
         last_error: vec!["route: is missing".into()],
     };
-    let scrape = Scrape::new(&metrics, config, vec![issuer.clone(), issuer], None);
+    let scrape = Scrape::new(
+        &metrics,
+        config,
+        vec![issuer.clone(), issuer],
+        None,
+        Vec::new(),
+    );
     let text = scrape.text().unwrap();
     for line in [
         "route=\"/\\\"\\\\\\n}/\",method",

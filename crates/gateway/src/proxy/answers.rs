@@ -1,6 +1,7 @@
 //! What is said in place of the upstream.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use portcullis_core::{Refusal, RefusalKind};
 
@@ -18,12 +19,15 @@ use crate::metrics::UpstreamFault;
 /// | `body_too_large` | 413 | a body larger than `max_body` |
 /// | `upstream_unreachable` | 502 | no connection to the upstream |
 /// | `upstream_failed` | 502 | an upstream that broke the connection off, or made no sense |
+/// | `circuit_open` | 503 | upstreams that are left alone for a while, for they failed |
 /// | `revocation_stale` | 503 | a token of which it is not known any more whether it was revoked |
 /// | `upstream_timeout` | 504 | an upstream that did not answer within `timeout` |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoAnswer {
     Unreachable,
     Failed,
+    /// All upstreams are left alone, the first of them for so long.
+    CircuitOpen(Duration),
     Over(Cause),
 }
 
@@ -37,6 +41,7 @@ struct Prepared {
     unreachable: Refusal,
     failed: Refusal,
     late: Refusal,
+    open: Refusal,
 }
 
 static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
@@ -67,7 +72,7 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
         uncertain: Refusal::builder(Unavailable, "revocation_stale")
             .detail("It is not known any more whether the token was revoked.")
             .build()
-            .retry_after(std::time::Duration::from_secs(1)),
+            .retry_after(Duration::from_secs(1)),
         slow: of(
             RequestTimeout,
             "request_timeout",
@@ -88,6 +93,11 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
             "upstream_failed",
             "The service behind the gateway gave no answer that makes sense.",
         ),
+        open: of(
+            Unavailable,
+            "circuit_open",
+            "The service behind the gateway is not well, and is left alone for a while.",
+        ),
         late: of(
             GatewayTimeout,
             "upstream_timeout",
@@ -99,8 +109,9 @@ static PREPARED: LazyLock<Prepared> = LazyLock::new(|| {
 // === impl NoAnswer ===
 
 impl NoAnswer {
-    pub(super) fn refusal(self) -> &'static Refusal {
-        match self {
+    pub(super) fn refusal(self) -> Refusal {
+        let prepared = match self {
+            Self::CircuitOpen(wait) => return PREPARED.open.clone().retry_after(wait),
             Self::Unreachable => &PREPARED.unreachable,
             Self::Failed => &PREPARED.failed,
             Self::Over(Cause::UpstreamLate) => &PREPARED.late,
@@ -110,7 +121,8 @@ impl NoAnswer {
             Self::Over(Cause::Uncertain) => &PREPARED.uncertain,
             Self::Over(Cause::TooLarge) => &PREPARED.too_large,
             Self::Over(Cause::Broken) => &PREPARED.broken,
-        }
+        };
+        prepared.clone()
     }
 
     /// What was wrong with the upstream, where it was the upstream.
@@ -119,7 +131,7 @@ impl NoAnswer {
             Self::Unreachable => Some(UpstreamFault::Connect),
             Self::Failed => Some(UpstreamFault::Failed),
             Self::Over(Cause::UpstreamLate) => Some(UpstreamFault::Timeout),
-            Self::Over(_) => None,
+            Self::Over(_) | Self::CircuitOpen(_) => None,
         }
     }
 }
@@ -136,6 +148,7 @@ mod tests {
             (NoAnswer::Over(Cause::Revoked), 401, "revoked"),
             (NoAnswer::Over(Cause::Uncertain), 503, "revocation_stale"),
             (NoAnswer::Over(Cause::Idle), 408, "request_timeout"),
+            (NoAnswer::CircuitOpen(Duration::ZERO), 503, "circuit_open"),
             (NoAnswer::Over(Cause::TooLarge), 413, "body_too_large"),
             (NoAnswer::Unreachable, 502, "upstream_unreachable"),
             (NoAnswer::Failed, 502, "upstream_failed"),

@@ -6,6 +6,7 @@
 //! and an answer of its own (413) to a body that turns out too large on the way.
 
 mod answers;
+mod circuits;
 mod clients;
 mod connect;
 mod download;
@@ -33,11 +34,16 @@ use axum::body::Body;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use portcullis_core::{Clock, ConfigError, Identity, Protocol, ResponseBody, SystemClock};
+use portcullis_circuit_breaker::Permit;
+use portcullis_circuit_breaker::http::WatchedBody;
+use portcullis_core::{
+    Clock, ConfigError, HttpOutcomes, Identity, Protocol, RequestContext, ResponseBody, SystemClock,
+};
 use tokio::time::Instant;
 use tower::Service;
 
 use self::answers::NoAnswer;
+pub(crate) use self::circuits::{Circuits, UpstreamHealth};
 pub(crate) use self::clients::Clients;
 use self::download::Download;
 use self::exchange::{Cause, Exchange};
@@ -76,7 +82,7 @@ struct Shared {
     max_body: Option<u64>,
 }
 
-type Answer = Response<ResponseBody<Download<Incoming>>>;
+type Answer = Response<ResponseBody<Download<WatchedBody<Incoming, HttpOutcomes>>>>;
 
 // === impl Proxy ===
 
@@ -85,14 +91,14 @@ impl Proxy {
     /// If an upstream is no origin, which one that was parsed is.
     pub(crate) fn new(
         route: &Route,
-        clients: &Clients,
+        (clients, circuits): (&Clients, &Circuits),
         leeways: &Leeways,
         watching: Option<&Watching>,
         tally: RouteTally,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             shared: Arc::new(Shared {
-                upstreams: Upstreams::new(&route.upstreams, clients.traffic())?,
+                upstreams: Upstreams::new(&route.upstreams, clients.traffic(), circuits)?,
                 clients: clients.clone(),
                 leeways: leeways.clone(),
                 watching: watching.cloned(),
@@ -120,10 +126,14 @@ impl Service<Request<Body>> for Proxy {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             let protocol = Protocol::of(request.headers());
+            let context = RequestContext::find(request.extensions()).cloned();
             Ok(match shared.forward(request, protocol).await {
                 Ok(answer) => answer,
                 Err(no_answer) => {
                     let refusal = no_answer.refusal();
+                    if let Some(context) = &context {
+                        context.note_refusal();
+                    }
                     shared.tally.no_answer(refusal.reason(), no_answer.fault());
                     refusal.response(protocol)
                 }
@@ -150,7 +160,7 @@ impl Shared {
         if self.max_body.is_some_and(|most| declared > most) {
             return Err(NoAnswer::Over(Cause::TooLarge));
         }
-        let origin = self.upstreams.next().ok_or(NoAnswer::Unreachable)?;
+        let (origin, mut permit) = self.upstreams.next()?;
         // The route says what its upstreams speak, and never a client. A WebSocket is HTTP/1.1.
         let websocket = upgrade::is_wanted(&request);
         let http2 = !websocket && self.http2;
@@ -164,7 +174,7 @@ impl Shared {
         ));
         // Whoever polls this drives the answer too.
         watch(exchange.clone());
-        let request = self.outgoing(request, origin, http2, websocket, &exchange);
+        let request = self.outgoing(request, origin, http2, websocket, &exchange, &mut permit);
         let lease = if http2 {
             origin.lanes.lease()
         } else {
@@ -178,21 +188,24 @@ impl Shared {
         let sending = pin!(pool.request(request));
         let mut response = match until_over(sending, &exchange).await {
             Ok(Ok(response)) => response,
-            Err(cause) => return Err(no_answer(NoAnswer::Over(cause), &exchange, origin, None)),
+            Err(cause) => {
+                let why = NoAnswer::Over(cause);
+                return Err(no_answer(why, &exchange, origin, permit, None));
+            }
             Ok(Err(error)) => {
                 let why = match exchange.over() {
                     Some(cause) => NoAnswer::Over(cause),
                     None if error.is_connect() => NoAnswer::Unreachable,
                     None => NoAnswer::Failed,
                 };
-                return Err(no_answer(why, &exchange, origin, Some(&error)));
+                return Err(no_answer(why, &exchange, origin, permit, Some(&error)));
             }
         };
         exchange.head_came();
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched {
             let Some(client) = client_upgrade.filter(|_| upgrade::is_granted(&response)) else {
-                return Err(no_answer(NoAnswer::Failed, &exchange, origin, None));
+                return Err(no_answer(NoAnswer::Failed, &exchange, origin, permit, None));
             };
             let upstream = hyper::upgrade::on(&mut response);
             let end = self.clients.tunnels().clone();
@@ -204,6 +217,7 @@ impl Shared {
         }
         // The server says which it speaks.
         *response.version_mut() = Version::HTTP_11;
+        let response = WatchedBody::of(response, permit, HttpOutcomes::new(), protocol);
         Ok(response
             .map(|body| ResponseBody::inner(Download::new(body, http2, trailers, exchange, lease))))
     }
@@ -226,10 +240,17 @@ impl Shared {
         http2: bool,
         websocket: bool,
         exchange: &Arc<Exchange>,
+        permit: &mut Option<Permit>,
     ) -> Request<Upload> {
         let (head, body) = request.into_parts();
         let whole = http_body::Body::is_end_stream(&body);
-        let mut outgoing = Request::new(Upload::new(body, self.max_body, Arc::clone(exchange)));
+        // As long as the client sends, the upstream is not slow.
+        let sending = permit
+            .as_mut()
+            .filter(|_| !whole)
+            .and_then(Permit::uploading);
+        let upload = Upload::new(body, self.max_body, Arc::clone(exchange));
+        let mut outgoing = Request::new(upload.telling(sending));
         *outgoing.method_mut() = head.method;
         let (client_authority, target) = {
             let parts = head.uri.into_parts();
@@ -295,9 +316,17 @@ fn no_answer(
     why: NoAnswer,
     exchange: &Exchange,
     origin: &Origin,
+    permit: Option<Permit>,
     error: Option<&dyn Error>,
 ) -> NoAnswer {
     exchange.response_done();
+    if let Some(permit) = permit {
+        match why.fault() {
+            Some(_) => permit.failure(),
+            // The client's doing.
+            None => permit.ignore(),
+        }
+    }
     let reason = why.refusal().reason();
     let error = error.map(chain);
     let error = error.as_deref();
@@ -305,8 +334,8 @@ fn no_answer(
         NoAnswer::Unreachable | NoAnswer::Failed | NoAnswer::Over(Cause::UpstreamLate) => {
             tracing::warn!(target: "portcullis::proxy", upstream = %origin, reason, error, "no answer");
         }
-        // The client's doing: it could fill the log.
-        NoAnswer::Over(_) => {
+        // The client's doing, or what was said when the circuit moved: it could fill the log.
+        NoAnswer::Over(_) | NoAnswer::CircuitOpen(_) => {
             tracing::debug!(target: "portcullis::proxy", upstream = %origin, reason, error, "no answer");
         }
     }

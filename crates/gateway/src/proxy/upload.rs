@@ -22,6 +22,8 @@ pub(super) struct Upload {
     /// How much more may come.
     room: Option<u64>,
     exchange: Arc<Exchange>,
+    /// Tells the circuit of the upstream when all was sent, or no more is wanted.
+    sending: Option<portcullis_circuit_breaker::Upload>,
 }
 
 /// A body that was broken off.
@@ -42,7 +44,14 @@ impl Upload {
             body,
             room: most,
             exchange,
+            sending: None,
         }
+    }
+
+    /// The same, which tells the circuit of the upstream too.
+    pub(super) fn telling(mut self, sending: Option<portcullis_circuit_breaker::Upload>) -> Self {
+        self.sending = sending;
+        self
     }
 
     fn over(&self, cause: Cause) -> UploadError {
@@ -80,6 +89,7 @@ impl http_body::Body for Upload {
             }
             Poll::Ready(None) => {
                 self.exchange.request_done();
+                self.sending = None;
                 return Poll::Ready(None);
             }
             Poll::Pending => match self.exchange.wait_for_client(cx.waker()) {

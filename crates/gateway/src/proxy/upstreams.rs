@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
+use portcullis_circuit_breaker::{Circuit, Permit};
 use portcullis_core::{ConfigError, Problems};
 
+use super::answers::NoAnswer;
+use super::circuits::Circuits;
 use super::lanes::{Lanes, Traffic};
 use crate::config::Upstream;
 
@@ -26,12 +29,18 @@ pub(super) struct Origin {
     pub(super) host: HeaderValue,
     /// Its connections of HTTP/2.
     pub(super) lanes: Lanes,
+    /// Whether it is worth asking, where it is watched.
+    circuit: Option<Circuit>,
 }
 
 // === impl Upstreams ===
 
 impl Upstreams {
-    pub(super) fn new(upstreams: &[Upstream], traffic: &Traffic) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        upstreams: &[Upstream],
+        traffic: &Traffic,
+        circuits: &Circuits,
+    ) -> Result<Self, ConfigError> {
         let mut problems = Problems::new();
         let all = upstreams
             .iter()
@@ -39,7 +48,7 @@ impl Upstreams {
             .filter_map(|(index, upstream)| {
                 problems.absorb(
                     &format!("upstream[{index}]"),
-                    Origin::new(upstream, traffic),
+                    Origin::new(upstream, traffic, circuits),
                 )
             })
             .collect();
@@ -49,20 +58,45 @@ impl Upstreams {
         })
     }
 
-    /// The upstream whose turn it is.
-    pub(super) fn next(&self) -> Option<&Origin> {
-        if let [only] = &*self.all {
-            return Some(only);
+    /// The upstream whose turn it is among those that are worth asking, and the right to ask it.
+    pub(super) fn next(&self) -> Result<(&Origin, Option<Permit>), NoAnswer> {
+        let count = self.all.len();
+        let first = match count {
+            0 => return Err(NoAnswer::Unreachable),
+            1 => 0,
+            _ => self.turn.fetch_add(1, Ordering::Relaxed) % count,
+        };
+        let in_turn = || (0..count).map(|further| &self.all[(first + further) % count]);
+        for origin in in_turn() {
+            match &origin.circuit {
+                None => return Ok((origin, None)),
+                // It may have changed its mind in between.
+                Some(circuit) if circuit.admits() => {
+                    if let Ok(permit) = circuit.try_acquire() {
+                        return Ok((origin, Some(permit)));
+                    }
+                }
+                Some(_) => {}
+            }
         }
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        self.all.get(turn.checked_rem(self.all.len())?)
+        // The first that comes back.
+        let refusals = in_turn().filter_map(|origin| match &origin.circuit {
+            Some(circuit) => circuit.try_acquire().err(),
+            None => None,
+        });
+        let wait = refusals.filter_map(|rejected| rejected.retry_after()).min();
+        Err(NoAnswer::CircuitOpen(wait.unwrap_or_default()))
     }
 }
 
 // === impl Origin ===
 
 impl Origin {
-    fn new(upstream: &Upstream, traffic: &Traffic) -> Result<Self, ConfigError> {
+    fn new(
+        upstream: &Upstream,
+        traffic: &Traffic,
+        circuits: &Circuits,
+    ) -> Result<Self, ConfigError> {
         let wrong = || ConfigError::new("", "is not an origin", "write scheme and host");
         let uri: Uri = upstream.as_str().parse().map_err(|_| wrong())?;
         let parts = uri.into_parts();
@@ -72,6 +106,7 @@ impl Origin {
         Ok(Self {
             host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
             lanes: traffic.to(&scheme, &authority),
+            circuit: circuits.of(upstream.as_str())?,
             scheme,
             authority,
         })
@@ -97,30 +132,70 @@ impl fmt::Display for Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::CircuitBreaker;
 
-    fn upstreams(origins: &[&str]) -> Upstreams {
+    fn upstreams(origins: &[&str], settings: &CircuitBreaker) -> Upstreams {
         let parsed: Vec<_> = origins
             .iter()
             .map(|origin| Upstream::parse(origin).unwrap())
             .collect();
-        Upstreams::new(&parsed, &Traffic::default()).unwrap()
+        let circuits = Circuits::new(settings, None);
+        Upstreams::new(&parsed, &Traffic::default(), &circuits).unwrap()
+    }
+
+    fn watched() -> CircuitBreaker {
+        CircuitBreaker {
+            consecutive_failures: Some(1),
+            ..CircuitBreaker::default()
+        }
     }
 
     #[test]
     fn upstreams_take_turns() {
-        let upstreams = upstreams(&["http://a", "https://b:8443"]);
-        let targets: Vec<_> = (0..3)
-            .filter_map(|_| upstreams.next())
-            .map(|origin| {
-                origin
-                    .target(Some(PathAndQuery::from_static("/x?y")))
-                    .to_string()
+        for enabled in [true, false] {
+            let settings = CircuitBreaker {
+                enabled,
+                ..watched()
+            };
+            let upstreams = upstreams(&["http://a", "https://b:8443"], &settings);
+            let targets: Vec<_> = (0..3)
+                .filter_map(|_| upstreams.next().ok())
+                .map(|(origin, _)| {
+                    let target = origin.target(Some(PathAndQuery::from_static("/x?y")));
+                    target.to_string()
+                })
+                .collect();
+            assert_eq!(
+                targets,
+                ["http://a/x?y", "https://b:8443/x?y", "http://a/x?y"]
+            );
+            let none = self::upstreams(&[], &settings);
+            assert_eq!(none.next().err(), Some(NoAnswer::Unreachable));
+        }
+    }
+
+    #[test]
+    fn one_that_is_not_well_is_left_out_and_if_none_is_well_it_says_how_long() {
+        let upstreams = upstreams(&["http://a", "http://b", "http://c"], &watched());
+        let fail_next = || {
+            let (origin, permit) = upstreams.next().unwrap();
+            permit.unwrap().failure();
+            origin.to_string()
+        };
+        assert_eq!(fail_next(), "http://a");
+        let asked: Vec<_> = (0..6)
+            .map(|_| {
+                let (origin, permit) = upstreams.next().unwrap();
+                permit.unwrap().success();
+                origin.to_string()
             })
             .collect();
-        assert_eq!(
-            targets,
-            ["http://a/x?y", "https://b:8443/x?y", "http://a/x?y"]
-        );
-        assert!(self::upstreams(&[]).next().is_none());
+        assert!(!asked.contains(&"http://a".to_owned()), "{asked:?}");
+        fail_next();
+        fail_next();
+        let Err(NoAnswer::CircuitOpen(wait)) = upstreams.next() else {
+            panic!("all are open");
+        };
+        assert!(!wait.is_zero() && wait <= std::time::Duration::from_secs(5));
     }
 }

@@ -69,6 +69,9 @@ pub(crate) struct IssuerHealth {
     pub(crate) age_seconds: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_error: Option<&'static str>,
+    /// Of the way to it: `closed`, `open` or `half_open`; none where nothing is fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) circuit: Option<&'static str>,
     /// Whether all is well.
     #[serde(skip)]
     pub(crate) well: bool,
@@ -212,6 +215,7 @@ mod tests {
                 usable_keys: usize::from(*well),
                 age_seconds: well.then_some(7),
                 last_error: (!well).then_some("connect"),
+                circuit: None,
                 well: *well,
             };
             self.well.iter().map(health).collect()

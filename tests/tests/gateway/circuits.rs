@@ -9,12 +9,13 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use portcullis_gateway::Running;
+use portcullis_testing::Mode;
 use portcullis_tests::outage::until_async;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::stand::{Answer, PATIENCE, Upstream, gateway, send};
+use crate::stand::{Answer, PATIENCE, Stand, Upstream, gateway, issuer, send};
 
 /// Opens at four, of which half failed; left alone for two seconds.
 const SETTINGS: &str =
@@ -248,4 +249,28 @@ async fn routes_share_what_is_known_of_an_upstream() {
         assert_eq!(ask("/a/x").await.status, 500);
     }
     assert_eq!(ask("/b/x").await.reason(), "circuit_open");
+}
+
+#[tokio::test]
+async fn an_issuer_that_fails_is_left_alone_for_moments_and_heals_by_itself() {
+    let issuer = issuer().await;
+    issuer.mode(Mode::Error500);
+    let stand = Stand::between(issuer, Upstream::start().await, "").await;
+    let circuit = || async { ready(&stand.gateway).await["issuers"][0]["circuit"].clone() };
+    until_async("it opens", PATIENCE, || async {
+        (circuit().await == "open").then_some(())
+    })
+    .await;
+    stand.issuer.mode(Mode::Ok);
+    let token = stand.token();
+    until_async("healed", Duration::from_secs(30), || async {
+        let status = stand.get("/api/x", &token).await.status;
+        assert_ne!(status, 401, "a good token");
+        (status == 200).then_some(())
+    })
+    .await;
+    until_async("it closes", PATIENCE, || async {
+        (circuit().await == "closed").then_some(())
+    })
+    .await;
 }

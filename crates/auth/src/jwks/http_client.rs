@@ -2,6 +2,8 @@
 
 use std::error::Error;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
@@ -11,6 +13,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceExt};
+use tower_layer::Layer;
 
 use crate::url::HttpUrl;
 
@@ -104,6 +107,39 @@ impl HttpClient {
         self
     }
 
+    /// The same client inside of a layer: a circuit breaker, a limit, a proxy's headers.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use http::{HeaderValue, Request};
+    /// use portcullis_auth::jwks::HttpClient;
+    /// use tower::util::MapRequestLayer;
+    ///
+    /// fn named(client: &HttpClient) -> HttpClient {
+    ///     client.layer(&MapRequestLayer::new(|mut request: Request<Bytes>| {
+    ///         let name = HeaderValue::from_static("orders/1.0");
+    ///         request.headers_mut().insert("user-agent", name);
+    ///         request
+    ///     }))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn layer<L, ResBody>(&self, layer: &L) -> Self
+    where
+        L: Layer<Self>,
+        L::Service:
+            Service<Request<Bytes>, Response = Response<ResBody>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request<Bytes>>>::Future: Send + 'static,
+        <L::Service as Service<Request<Bytes>>>::Error: Into<BoxError>,
+        ResBody: Body<Data = Bytes> + Send + 'static,
+        ResBody::Error: Into<BoxError>,
+    {
+        Self {
+            classify: self.classify,
+            ..Self::new(layer.layer(self.clone()))
+        }
+    }
+
     /// Fetches a document, within the deadline of the caller.
     pub(super) async fn get(&self, get: &Get) -> Result<Got, FetchError> {
         let mut url = get.url.clone();
@@ -142,6 +178,21 @@ impl HttpClient {
             );
             kind
         })
+    }
+}
+
+/// A client is a service too, so that whatever is made for services goes round it.
+impl Service<Request<Bytes>> for HttpClient {
+    type Response = Response<UnsyncBoxBody<Bytes, BoxError>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        Box::pin(self.inner.call(request))
     }
 }
 

@@ -166,3 +166,30 @@ async fn an_error_of_the_service_does_not_show() {
     );
     assert!(!format!("{client:?}").contains("secret"));
 }
+
+#[tokio::test]
+async fn a_layer_goes_round_a_client_and_what_its_errors_mean_stays() {
+    let (client, asked) = client(|_| answer(200, &[], "{}"));
+    let client = HttpClient {
+        classify: |_| FetchError::Tls,
+        ..client
+    };
+    let shut = tower_layer::layer_fn(|inner: HttpClient| {
+        service_fn(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                match request.uri().path() {
+                    "/open" => inner.oneshot(request).await,
+                    _ => Err(BoxError::from("shut")),
+                }
+            }
+        })
+    });
+    let layered = client.layer(&shut);
+    assert!(layered.get(&get("open")).await.is_ok());
+    assert_eq!(
+        layered.get(&get("shut")).await.unwrap_err(),
+        FetchError::Tls
+    );
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,7 +11,9 @@ use http_body_util::Full;
 use portcullis_auth::jwks::{HttpClient, Jwks};
 use portcullis_auth::key::{JwksOptions, parse_jwks};
 use portcullis_auth::{Issuer, JwtVerifier, Keys, LogoutVerifier};
-use portcullis_core::{ConfigError, Problems};
+use portcullis_circuit_breaker::{Cancelled, Circuit, CircuitBreakerLayer};
+use portcullis_core::{Backoff, ConfigError, Outcome, Problems};
+use tower::BoxError;
 
 use crate::admin::IssuerHealth;
 use crate::config::{self, TokenRule};
@@ -33,7 +36,7 @@ struct Origin {
 /// Where the keys of one issuer come from.
 #[derive(Clone)]
 enum Source {
-    Remote(Jwks),
+    Remote(Jwks, Circuit),
     Fixed { issuer: String, keys: usize },
 }
 
@@ -62,7 +65,9 @@ impl Trust {
         for (index, configured) in issuers.iter().enumerate() {
             let origin = Origin::of(configured);
             let keys = match before.and_then(|before| before.remote(&origin)) {
-                Some(jwks) => Ok((Keys::from(jwks.clone()), Source::Remote(jwks))),
+                Some((jwks, circuit)) => {
+                    Ok((Keys::from(jwks.clone()), Source::Remote(jwks, circuit)))
+                }
                 None => keys(configured, &client),
             };
             if let Some((keys, source)) = problems.absorb(&format!("issuer[{index}]"), keys) {
@@ -78,10 +83,12 @@ impl Trust {
     }
 
     /// The keys that were fetched for such an issuer.
-    fn remote(&self, origin: &Origin) -> Option<Jwks> {
+    fn remote(&self, origin: &Origin) -> Option<(Jwks, Circuit)> {
         let mut sources = self.sources.iter();
         sources.find_map(|(known, source)| match source {
-            Source::Remote(jwks) if known == origin => Some(jwks.clone()),
+            Source::Remote(jwks, circuit) if known == origin => {
+                Some((jwks.clone(), circuit.clone()))
+            }
             _ => None,
         })
     }
@@ -99,7 +106,7 @@ impl Trust {
         for (configured, (_, source)) in issuers.iter().zip(&self.sources) {
             let keys = match (source, &configured.keys) {
                 (Source::Fixed { .. }, config::Keys::File(path)) => fixed(&configured.url, path)?.0,
-                (Source::Remote(jwks), _) => Keys::from(jwks.clone()),
+                (Source::Remote(jwks, _), _) => Keys::from(jwks.clone()),
                 // Sources are made from what is configured.
                 (Source::Fixed { .. }, _) => continue,
             };
@@ -177,7 +184,9 @@ fn judge(configured: &config::Issuer) -> Result<(), ConfigError> {
 
 /// The keys of an issuer.
 fn keys(configured: &config::Issuer, client: &HttpClient) -> Result<(Keys, Source), ConfigError> {
-    let mut builder = Jwks::builder(&*configured.url).with_http_client(client.clone());
+    let circuit = circuit(&configured.url)?;
+    let layer = CircuitBreakerLayer::new(circuit.clone()).with_classify(outcome);
+    let mut builder = Jwks::builder(&*configured.url).with_http_client(client.layer(&layer));
     match &configured.keys {
         config::Keys::File(path) => return fixed(&configured.url, path),
         config::Keys::Url(url) => builder = builder.with_jwks_url(url),
@@ -187,7 +196,27 @@ fn keys(configured: &config::Issuer, client: &HttpClient) -> Result<(Keys, Sourc
         builder = builder.dangerously_allow_http();
     }
     let jwks = builder.build().map_err(|error| named_here(&error))?;
-    Ok((Keys::from(jwks.clone()), Source::Remote(jwks)))
+    Ok((Keys::from(jwks.clone()), Source::Remote(jwks, circuit)))
+}
+
+/// An issuer is asked a few times an hour, and again and again while it does not answer. Not for long: whoever waits
+/// for a new key waits for this too.
+fn circuit(issuer: &str) -> Result<Circuit, ConfigError> {
+    // One that is refused for its name is judged elsewhere.
+    let name = if issuer.is_empty() { "issuer" } else { issuer };
+    Circuit::by_the_row(name)
+        .open_for(Backoff::fixed(Duration::from_secs(2)))
+        .cancelled(Cancelled::FailedAfter(Duration::from_secs(1)))
+        .build()
+}
+
+/// What a fetch says about an issuer.
+fn outcome<B>(fetched: Result<&Response<B>, &BoxError>) -> Outcome {
+    match fetched {
+        Err(_) => Outcome::Failure,
+        Ok(response) if response.status().is_server_error() => Outcome::Failure,
+        Ok(_) => Outcome::Success,
+    }
 }
 
 /// The issuer, and what its tokens must look like.
@@ -258,9 +287,10 @@ impl Source {
                 usable_keys: *keys,
                 age_seconds: None,
                 last_error: None,
+                circuit: None,
                 well: true,
             },
-            Self::Remote(jwks) => {
+            Self::Remote(jwks, circuit) => {
                 let status = jwks.status();
                 IssuerHealth {
                     issuer: jwks.issuer().to_owned(),
@@ -268,6 +298,7 @@ impl Source {
                     usable_keys: status.keys,
                     age_seconds: status.age.map(|age| age.as_secs()),
                     last_error: status.last_error.map(|error| error.as_str()),
+                    circuit: Some(circuit.state().as_str()),
                     well: status.is_healthy(),
                 }
             }

@@ -141,6 +141,7 @@ fn labels_are_escaped_and_an_issuer_is_shown_once() {
         usable_keys: 2,
         age_seconds: Some(7),
         last_error: None,
+        circuit: None,
         well: true,
     };
     let config = ConfigHealth {

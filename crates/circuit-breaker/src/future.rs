@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project::pin_project;
-use portcullis_core::{Classify, Clock, SystemClock};
+use portcullis_core::{Classify, Clock, Outcome, SystemClock};
 
 use crate::guard::OnPanic;
 use crate::{CircuitBreakerError, Permit, Rejected};
@@ -16,19 +16,12 @@ use crate::{CircuitBreakerError, Permit, Rejected};
 /// Dropping it gives the call up, which counts as [`CircuitBuilder::cancelled`](crate::CircuitBuilder::cancelled) says.
 #[pin_project]
 pub struct ResponseFuture<F, K, C: Clock = SystemClock> {
+    /// Beside what a refusal needs, not in its place: the two in one place are copied byte by byte.
     #[pin]
-    state: State<F, C>,
+    future: Option<F>,
+    permit: Option<Permit<C>>,
+    rejected: Option<Rejected>,
     classify: K,
-}
-
-#[pin_project(project = StateProj)]
-enum State<F, C: Clock> {
-    Calling {
-        #[pin]
-        future: F,
-        permit: Option<Permit<C>>,
-    },
-    Rejected(Option<Rejected>),
 }
 
 // === impl ResponseFuture ===
@@ -37,14 +30,18 @@ impl<F, K, C: Clock> ResponseFuture<F, K, C> {
     #[inline]
     pub(crate) const fn calling(future: F, permit: Option<Permit<C>>, classify: K) -> Self {
         Self {
-            state: State::Calling { future, permit },
+            future: Some(future),
+            permit,
+            rejected: None,
             classify,
         }
     }
 
     pub(crate) const fn rejected(rejected: Rejected, classify: K) -> Self {
         Self {
-            state: State::Rejected(Some(rejected)),
+            future: None,
+            permit: None,
+            rejected: Some(rejected),
             classify,
         }
     }
@@ -61,22 +58,28 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match this.state.project() {
-            StateProj::Calling { future, permit } => {
-                let guard = OnPanic(permit);
-                let result = ready!(future.poll(cx));
-                let outcome = this.classify.classify(result.as_ref());
-                if let Some(permit) = guard.0.take() {
-                    permit.settle(outcome);
-                }
-                Poll::Ready(result.map_err(CircuitBreakerError::Inner))
-            }
-            StateProj::Rejected(rejected) => match rejected.take() {
+        let Some(future) = this.future.as_pin_mut() else {
+            return match this.rejected.take() {
                 Some(rejected) => Poll::Ready(Err(CircuitBreakerError::Rejected(rejected))),
                 // Polled after it was over, which is nobody's right.
                 None => Poll::Pending,
-            },
+            };
+        };
+        let guard = OnPanic(this.permit);
+        // Made what it will be before it is looked at: it may be large, and is moved once.
+        let result = match ready!(future.poll(cx)) {
+            Ok(response) => Ok(response),
+            Err(error) => Err(CircuitBreakerError::Inner(error)),
+        };
+        let outcome = match &result {
+            Ok(response) => this.classify.classify(Ok(response)),
+            Err(CircuitBreakerError::Inner(error)) => this.classify.classify(Err(error)),
+            Err(CircuitBreakerError::Rejected(_)) => Outcome::Ignore,
+        };
+        if let Some(permit) = guard.0.take() {
+            permit.settle(outcome);
         }
+        Poll::Ready(result)
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use portcullis_core::{Classify, Clock, ErrorsFail, SystemClock};
 use tower_service::Service;
 
+use crate::circuit::NotNow;
 use crate::future::ResponseFuture;
 use crate::guard::OnPanic;
 use crate::{Circuit, CircuitBreakerError};
@@ -18,8 +19,8 @@ pub struct CircuitBreaker<S, K = ErrorsFail, C: Clock = SystemClock> {
     inner: S,
     circuit: Circuit<C>,
     classify: K,
-    /// Whether the circuit refused when readiness was asked for, so that `inner` is not ready.
-    refused: bool,
+    /// That the circuit refused when readiness was asked for, so that `inner` is not ready.
+    refused: Option<NotNow>,
 }
 
 // === impl CircuitBreaker ===
@@ -30,7 +31,7 @@ impl<S, K, C: Clock> CircuitBreaker<S, K, C> {
             inner,
             circuit,
             classify,
-            refused: false,
+            refused: None,
         }
     }
 
@@ -67,8 +68,8 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.refused = !self.circuit.admits();
-        if self.refused {
+        self.refused = self.circuit.refuses();
+        if self.refused.is_some() {
             return Poll::Ready(Ok(()));
         }
         ready!(self.inner.poll_ready(cx)).map_err(|error| {
@@ -80,8 +81,8 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        if self.refused {
-            return ResponseFuture::rejected(self.circuit.reject(), self.classify.clone());
+        if let Some(not_now) = self.refused {
+            return ResponseFuture::rejected(self.circuit.reject(not_now), self.classify.clone());
         }
         match self.circuit.try_acquire() {
             Ok(permit) => {
@@ -103,7 +104,7 @@ impl<S: Clone, K: Clone, C: Clock> Clone for CircuitBreaker<S, K, C> {
             circuit: self.circuit.clone(),
             classify: self.classify.clone(),
             // Readiness is not inherited.
-            refused: false,
+            refused: None,
         }
     }
 }

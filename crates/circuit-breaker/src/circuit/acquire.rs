@@ -16,51 +16,72 @@ use crate::sync::Ordering;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     name: Arc<str>,
-    state: CircuitState,
-    retry_after: Option<Duration>,
+    /// Its state, and nothing else.
+    word: Word,
+    wait: Wait,
 }
+
+/// How many milliseconds a refusal lasts at most; [`Wait::UNKNOWN`] where nobody knows. A whole word, as whatever is
+/// moved on the way of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Wait(u64);
 
 /// What became of one look at the word.
 enum Look<C: Clock> {
     Admitted(Permit<C>),
-    Refused(CircuitState, Option<Duration>),
+    Refused(CircuitState, Wait),
     /// The word is another one now.
     Again,
 }
 
+/// That a call is not to be made now, before there is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotNow {
+    word: Word,
+    wait: Wait,
+}
+
 /// Asks to call; tells who watches if it is refused.
-#[inline]
+#[inline(always)]
 pub(super) fn acquire<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, Rejected> {
     let word = core.word();
+    // The way that costs next to nothing, in the caller's code.
+    if word.is_closed() && !core.timed {
+        return Ok(Permit::new(core, word.generation(), Role::Call, None));
+    }
+    acquire_slowly(core, word)
+}
+
+#[inline(never)]
+fn acquire_slowly<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Result<Permit<C>, Rejected> {
     if word.is_closed()
         && let Some(permit) = admit(core, word)
     {
         return Ok(permit);
     }
-    settle(core).map_err(|(state, retry_after)| refuse(core, state, retry_after))
+    settle(core).map_err(|(state, wait)| refuse(core, state, wait))
 }
 
 /// Refuses a call that was not to be made a moment ago. If the circuit moved since, that is for the next call.
-pub(super) fn reject<C: Clock>(core: &Arc<Core<C>>) -> Rejected {
-    let (state, retry_after) = match core.word().state() {
-        CircuitState::ForcedOpen => (CircuitState::ForcedOpen, None),
+pub(super) fn reject<C: Clock>(core: &Arc<Core<C>>, not_now: NotNow) -> Rejected {
+    let word = core.word();
+    let (state, wait) = match word.state() {
+        // It is as it was: one look at the clock is enough.
+        state if word == not_now.word => (state, not_now.wait),
+        CircuitState::ForcedOpen => (CircuitState::ForcedOpen, Wait::UNKNOWN),
         state @ (CircuitState::Open | CircuitState::HalfOpen) => (state, core.stays_so()),
-        _ => (CircuitState::Open, Some(Duration::ZERO)),
+        _ => (CircuitState::Open, Wait(0)),
     };
-    refuse(core, state, retry_after)
+    refuse(core, state, wait)
 }
 
-fn refuse<C: Clock>(
-    core: &Core<C>,
-    state: CircuitState,
-    retry_after: Option<Duration>,
-) -> Rejected {
+fn refuse<C: Clock>(core: &Core<C>, state: CircuitState, wait: Wait) -> Rejected {
     core.rejected.0.fetch_add(1, Ordering::Relaxed);
     core.report(CircuitEventKind::Rejected { state });
     Rejected {
         name: Arc::clone(&core.settings.name),
-        state,
-        retry_after,
+        word: Word::new(state, 0, 0),
+        wait,
     }
 }
 
@@ -70,11 +91,11 @@ pub(super) fn acquire_quietly<C: Clock>(core: &Arc<Core<C>>) -> Option<Permit<C>
 }
 
 /// Looks until the word stands still long enough.
-fn settle<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, (CircuitState, Option<Duration>)> {
+fn settle<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, (CircuitState, Wait)> {
     loop {
         match look(core, core.word()) {
             Look::Admitted(permit) => return Ok(permit),
-            Look::Refused(state, retry_after) => return Err((state, retry_after)),
+            Look::Refused(state, wait) => return Err((state, wait)),
             Look::Again => {}
         }
     }
@@ -88,14 +109,12 @@ fn look<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
         CircuitState::Open => {
             let now = core.now_millis();
             match word.open_for(now) {
-                Some(left) => {
-                    Look::Refused(CircuitState::Open, Some(Duration::from_millis(left.max(1))))
-                }
+                Some(left) => Look::Refused(CircuitState::Open, Wait(left.max(1))),
                 None => first_probe(core, word, now),
             }
         }
         CircuitState::HalfOpen => next_probe(core, word),
-        CircuitState::ForcedOpen => Look::Refused(CircuitState::ForcedOpen, None),
+        CircuitState::ForcedOpen => Look::Refused(CircuitState::ForcedOpen, Wait::UNKNOWN),
         // Disabled.
         _ => Look::Admitted(Permit::new(core, word.generation(), Role::Free, None)),
     }
@@ -143,7 +162,7 @@ fn next_probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
     }
     let mut probes = word.probes();
     if probes.issued >= core.settings.probes {
-        return Look::Refused(CircuitState::HalfOpen, Some(left));
+        return Look::Refused(CircuitState::HalfOpen, Wait::of(left));
     }
     probes.issued += 1;
     if core.swap(word, word.with_probes(probes)) {
@@ -160,30 +179,46 @@ fn probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Permit<C> {
 
 impl<C: Clock> Core<C> {
     /// How long it is open, or its probes have, at most.
-    fn stays_so(&self) -> Option<Duration> {
+    fn stays_so(&self) -> Wait {
         let word = self.word();
         match word.state() {
             CircuitState::Open => {
                 let left = word.open_for(self.now_millis()).unwrap_or_default();
-                Some(Duration::from_millis(left.max(1)))
+                Wait(left.max(1))
             }
-            CircuitState::HalfOpen => Some(self.probing_left(word.generation())),
-            _ => None,
+            CircuitState::HalfOpen => Wait::of(self.probing_left(word.generation())),
+            _ => Wait::UNKNOWN,
         }
     }
 
-    /// Whether a call would be let through.
-    pub(super) fn admits(&self) -> bool {
+    /// Whether a call would not be let through.
+    #[inline]
+    pub(super) fn refuses(&self) -> Option<NotNow> {
         let word = self.word();
-        match word.state() {
-            CircuitState::Open => word.open_for(self.now_millis()).is_none(),
-            CircuitState::HalfOpen => {
-                word.probes().issued < self.settings.probes
-                    || self.probing_left(word.generation()).is_zero()
-            }
-            CircuitState::ForcedOpen => false,
-            _ => true,
+        if word.is_closed() {
+            return None;
         }
+        self.refuses_slowly(word)
+    }
+
+    #[inline(never)]
+    fn refuses_slowly(&self, word: Word) -> Option<NotNow> {
+        let wait = match word.state() {
+            CircuitState::Open => Wait(word.open_for(self.now_millis())?.max(1)),
+            CircuitState::HalfOpen => {
+                if word.probes().issued < self.settings.probes {
+                    return None;
+                }
+                let left = self.probing_left(word.generation());
+                if left.is_zero() {
+                    return None;
+                }
+                Wait::of(left)
+            }
+            CircuitState::ForcedOpen => Wait::UNKNOWN,
+            _ => return None,
+        };
+        Some(NotNow { word, wait })
     }
 }
 
@@ -199,21 +234,26 @@ impl Rejected {
     /// Its state: open, half-open or forced open.
     #[must_use]
     pub const fn state(&self) -> CircuitState {
-        self.state
+        self.word.state()
     }
 
     /// How long it stays so at most: the rest of the time that it is open for, or that its probes have. None where
     /// it was opened by hand.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.wait.duration()
     }
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the circuit {:?} is {}", self.name, self.state.as_str())?;
-        match self.retry_after {
+        write!(
+            f,
+            "the circuit {:?} is {}",
+            self.name,
+            self.state().as_str()
+        )?;
+        match self.retry_after() {
             Some(left) => write!(f, " for {} ms more", left.as_millis()),
             None => Ok(()),
         }
@@ -221,3 +261,20 @@ impl fmt::Display for Rejected {
 }
 
 impl std::error::Error for Rejected {}
+
+// === impl Wait ===
+
+impl Wait {
+    const UNKNOWN: Self = Self(u64::MAX);
+
+    fn of(wait: Duration) -> Self {
+        Self(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX - 1))
+    }
+
+    const fn duration(self) -> Option<Duration> {
+        match self {
+            Self::UNKNOWN => None,
+            Self(millis) => Some(Duration::from_millis(millis)),
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod tally;
 mod upload;
 mod word;
 
+pub(crate) use self::acquire::NotNow;
 pub use self::acquire::Rejected;
 pub use self::builder::CircuitBuilder;
 pub use self::cause::Cause;
@@ -106,21 +107,27 @@ impl<C: Clock> Circuit<C> {
     /// nothing.
     #[must_use]
     pub fn admits(&self) -> bool {
-        self.core.admits()
+        self.core.refuses().is_none()
+    }
+
+    /// Whether a call would not be let through now.
+    #[inline(always)]
+    pub(crate) fn refuses(&self) -> Option<NotNow> {
+        self.core.refuses()
     }
 
     /// Asks to make a call.
     ///
     /// # Errors
     /// [`Rejected`] if the dependency is not to be asked now.
-    #[inline]
+    #[inline(always)]
     pub fn try_acquire(&self) -> Result<Permit<C>, Rejected> {
         acquire::acquire(&self.core)
     }
 
     /// Refuses a call that was not to be made, whatever has changed since.
-    pub(crate) fn reject(&self) -> Rejected {
-        acquire::reject(&self.core)
+    pub(crate) fn reject(&self, not_now: NotNow) -> Rejected {
+        acquire::reject(&self.core, not_now)
     }
 
     /// Counts a failure of the dependency that no call was made for: it could not even be made ready.

@@ -25,13 +25,19 @@ use super::upload::{Ended, Sent, Upload};
 #[must_use = "a permit that is dropped says that the call was given up"]
 pub struct Permit<C: Clock = SystemClock> {
     core: Arc<Core<C>>,
-    generation: u32,
-    role: Role,
-    clock: Watch,
     upload: Option<Arc<Sent>>,
+    /// What the watch says.
+    nanos: u64,
+    tag: Tag,
 }
 
+/// Generation, watch and role, in one word: a permit is moved a few times in each call, and processors are slow to read
+/// as a whole what was written in pieces a moment ago.
+#[derive(Clone, Copy)]
+struct Tag(u64);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Role {
     /// It is counted in the window.
     Call,
@@ -47,28 +53,77 @@ pub(super) enum Role {
 
 /// The time of the dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 enum Watch {
     /// Nobody measures.
     Off,
     /// Running since then.
-    Since(u64),
-    /// It took so long, or it was never its turn.
-    Stopped(Option<u64>),
+    Since,
+    /// It took so long.
+    Took,
+    /// It was never its turn.
+    NeverBegan,
     /// The caller has not sent the request yet; see `upload`.
     Uploading,
+}
+
+/// The end of the dependency's turn.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stop {
+    /// How long it took, if somebody measured and it was its turn at all.
+    took: Option<u64>,
+    /// Now, if the clock was read.
+    now: Option<u64>,
+    /// Whether the request had not even been sent.
+    unsent: bool,
+}
+
+// === impl Tag ===
+
+impl Tag {
+    #[inline]
+    const fn new(generation: u32, watch: Watch, role: Role) -> Self {
+        Self((generation as u64) << 16 | (watch as u64) << 8 | role as u64)
+    }
+
+    #[inline]
+    const fn generation(self) -> u32 {
+        (self.0 >> 16) as u32
+    }
+
+    #[inline]
+    const fn watch(self) -> Watch {
+        match self.0 >> 8 & 0xff {
+            0 => Watch::Off,
+            1 => Watch::Since,
+            2 => Watch::Took,
+            3 => Watch::NeverBegan,
+            _ => Watch::Uploading,
+        }
+    }
+
+    #[inline]
+    const fn role(self) -> Role {
+        match self.0 & 0xff {
+            0 => Role::Call,
+            1 => Role::Probe,
+            2 => Role::AnsweredProbe,
+            3 => Role::Free,
+            _ => Role::Settled,
+        }
+    }
 }
 
 // === impl Permit ===
 
 impl<C: Clock> Permit<C> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(core: &Arc<Core<C>>, generation: u32, role: Role, now: Option<u64>) -> Self {
         Self {
             core: Arc::clone(core),
-            generation,
-            role,
-            clock: now.map_or(Watch::Off, Watch::Since),
             upload: None,
+            nanos: now.unwrap_or_default(),
+            tag: Tag::new(generation, now.map_or(Watch::Off, |_| Watch::Since), role),
         }
     }
 
@@ -95,7 +150,7 @@ impl<C: Clock> Permit<C> {
     }
 
     /// Says how it went.
-    #[inline]
+    #[inline(always)]
     pub fn settle(mut self, outcome: Outcome) {
         self.finish(outcome, false);
     }
@@ -104,16 +159,19 @@ impl<C: Clock> Permit<C> {
     /// it for a good probe if its end does not come in time.
     #[inline]
     pub fn answered(&mut self) {
-        if matches!(self.role, Role::Free | Role::AnsweredProbe | Role::Settled) {
+        if matches!(
+            self.tag.role(),
+            Role::Free | Role::AnsweredProbe | Role::Settled
+        ) {
             return;
         }
         let mut unsent = false;
-        if self.clock != Watch::Off || self.upload.is_some() {
-            (_, unsent) = self.stop();
+        if self.is_watched() {
+            unsent = self.stop().unsent;
         }
-        if self.role == Role::Probe {
-            self.core.probe_answered(self.generation, unsent);
-            self.role = Role::AnsweredProbe;
+        if self.tag.role() == Role::Probe {
+            self.core.probe_answered(self.tag.generation(), unsent);
+            self.becomes(Role::AnsweredProbe);
         }
     }
 
@@ -121,64 +179,107 @@ impl<C: Clock> Permit<C> {
     /// tells when it is: give it to the body of the request. None where that makes no difference.
     #[must_use]
     pub fn uploading(&mut self) -> Option<Upload<C>> {
-        let is_probe = self.role == Role::Probe;
-        let counts = is_probe || (self.role == Role::Call && matches!(self.clock, Watch::Since(_)));
+        let is_probe = self.tag.role() == Role::Probe;
+        let counts =
+            is_probe || (self.tag.role() == Role::Call && self.tag.watch() == Watch::Since);
         if !counts || self.upload.is_some() {
             return None;
         }
         if is_probe {
-            self.core.probe_uploads(self.generation);
-        } else if let Watch::Since(since) = self.clock {
-            self.leave(since);
+            self.core.probe_uploads(self.tag.generation());
+        } else {
+            self.leave(self.nanos);
         }
-        if self.clock != Watch::Off {
-            self.clock = Watch::Uploading;
+        if self.tag.watch() != Watch::Off {
+            self.watches(Watch::Uploading);
         }
         let sent = Arc::new(Sent::new());
         self.upload = Some(Arc::clone(&sent));
-        Some(Upload::new(&self.core, self.generation, is_probe, sent))
+        Some(Upload::new(
+            &self.core,
+            self.tag.generation(),
+            is_probe,
+            sent,
+        ))
     }
 
-    /// Takes the call out of those under way. Tells how long the dependency took, if somebody measured and it was its
-    /// turn at all; and whether the request had not even been sent.
-    fn stop(&mut self) -> (Option<u64>, bool) {
+    #[inline]
+    fn becomes(&mut self, role: Role) {
+        self.tag = Tag::new(self.tag.generation(), self.tag.watch(), role);
+    }
+
+    fn watches(&mut self, watch: Watch) {
+        self.tag = Tag::new(self.tag.generation(), watch, self.tag.role());
+    }
+
+    #[inline]
+    fn is_watched(&self) -> bool {
+        self.tag.watch() != Watch::Off || self.upload.is_some()
+    }
+
+    /// Takes the call out of those under way.
+    fn stop(&mut self) -> Stop {
         let ended = self.upload.take().map(|sent| sent.end());
-        let since = match self.clock {
-            Watch::Off => None,
-            Watch::Stopped(took) => return (took, false),
-            Watch::Since(since) => Some(since),
+        let mut stop = Stop::default();
+        let since = match self.tag.watch() {
+            Watch::Off | Watch::NeverBegan => None,
+            Watch::Took => {
+                stop.took = Some(self.nanos);
+                return stop;
+            }
+            Watch::Since => Some(self.nanos),
             Watch::Uploading => match ended {
                 Some(Ended::SentAt(since)) => Some(since),
                 _ => None,
             },
         };
-        if let (Some(since), Role::Call) = (since, self.role) {
-            self.leave(since);
+        stop.unsent = ended == Some(Ended::Unsent);
+        if let Some(since) = since {
+            if self.tag.role() == Role::Call {
+                self.leave(since);
+            }
+            let now = self.core.now();
+            self.nanos = now.saturating_sub(since);
+            self.watches(Watch::Took);
+            stop.now = Some(now);
+            stop.took = Some(self.nanos);
+        } else if self.tag.watch() != Watch::Off {
+            self.watches(Watch::NeverBegan);
         }
-        let took = since.map(|since| self.core.now().saturating_sub(since));
-        if self.clock != Watch::Off {
-            self.clock = Watch::Stopped(took);
-        }
-        (took, ended == Some(Ended::Unsent))
+        stop
     }
 
     fn leave(&self, since: u64) {
         if let Some(calls) = &self.core.in_flight {
-            calls.leave(self.generation, Place::at(calls, since));
+            calls.leave(self.tag.generation(), Place::at(calls, since));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(&mut self, outcome: Outcome, given_up: bool) {
-        if matches!(self.role, Role::Free | Role::Settled) {
-            self.role = Role::Settled;
+        // Nearly always, and in the caller's code.
+        if self.tag.role() == Role::Call && !self.is_watched() && outcome == Outcome::Success {
+            self.becomes(Role::Settled);
+            self.core
+                .record(self.tag.generation(), Mark::GOOD, None, None);
+        } else {
+            self.finish_slowly(outcome, given_up);
+        }
+    }
+
+    #[inline(never)]
+    fn finish_slowly(&mut self, outcome: Outcome, given_up: bool) {
+        if matches!(self.tag.role(), Role::Free | Role::Settled) {
+            self.becomes(Role::Settled);
             return;
         }
-        let (mut took, mut unsent) = (None, false);
-        if self.clock != Watch::Off || self.upload.is_some() {
-            (took, unsent) = self.stop();
-        }
-        let role = std::mem::replace(&mut self.role, Role::Settled);
+        let Stop { took, now, unsent } = if self.is_watched() {
+            self.stop()
+        } else {
+            Stop::default()
+        };
+        let role = self.tag.role();
+        self.becomes(Role::Settled);
         let core = &self.core;
         let slow = match (&core.settings.slow, took) {
             // Strictly more: at the threshold it is not slow yet.
@@ -200,11 +301,13 @@ impl<C: Clock> Permit<C> {
         match role {
             Role::Call => {
                 if let Some(mark) = mark {
-                    core.record(self.generation, mark, at_least);
+                    core.record(self.tag.generation(), mark, at_least, now);
                 }
             }
-            Role::Probe => core.probe_back(self.generation, mark, unsent, false, at_least),
-            Role::AnsweredProbe => core.probe_back(self.generation, mark, false, true, at_least),
+            Role::Probe => core.probe_back(self.tag.generation(), mark, unsent, false, at_least),
+            Role::AnsweredProbe => {
+                core.probe_back(self.tag.generation(), mark, false, true, at_least)
+            }
             Role::Free | Role::Settled => {}
         }
     }
@@ -213,7 +316,7 @@ impl<C: Clock> Permit<C> {
 impl<C: Clock> Drop for Permit<C> {
     #[inline]
     fn drop(&mut self) {
-        if self.role != Role::Settled {
+        if self.tag.role() != Role::Settled {
             self.finish(Outcome::Ignore, true);
         }
     }
@@ -223,7 +326,7 @@ impl<C: Clock> fmt::Debug for Permit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
             .field("circuit", &self.core.settings.name)
-            .field("role", &self.role)
+            .field("role", &self.tag.role())
             .finish_non_exhaustive()
     }
 }

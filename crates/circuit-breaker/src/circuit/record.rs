@@ -13,9 +13,15 @@ use crate::sync::Ordering;
 impl<C: Clock> Core<C> {
     // === closed ===
 
-    /// Counts a call that was admitted in a generation.
+    /// Counts a call that was admitted in a generation. `now` is for whoever read the clock already.
     #[inline]
-    pub(super) fn record(&self, generation: u32, mark: Mark, at_least: Option<Duration>) {
+    pub(super) fn record(
+        &self,
+        generation: u32,
+        mark: Mark,
+        at_least: Option<Duration>,
+        now: Option<u64>,
+    ) {
         let word = self.word();
         if word.generation() != generation {
             self.came_late();
@@ -25,7 +31,10 @@ impl<C: Clock> Core<C> {
             let row = self.continue_row(generation, mark.failed());
             (row >= most).then_some(Cause::ConsecutiveFailures)
         });
-        let Some(tally) = self.outcomes.add(generation, mark, || self.now()) else {
+        let Some(tally) = self
+            .outcomes
+            .add(generation, mark, || now.unwrap_or_else(|| self.now()))
+        else {
             self.came_late();
             return;
         };

@@ -1,6 +1,7 @@
 //! The outcomes of the last so much time, counted in buckets, without a lock.
 
 use crate::circuit::tally::{Mark, Tally};
+use crate::circuit::word::{GENERATION_BITS, is_ahead, is_newer};
 use crate::sync::{Apart, AtomicU64, Ordering};
 
 /// Sixteen buckets, each for a sixteenth of the window.
@@ -10,7 +11,8 @@ use crate::sync::{Apart, AtomicU64, Ordering};
 /// from its beginning until sixteen buckets later: the window is never longer than was asked for, and at most a
 /// sixteenth shorter.
 ///
-/// A success looks at one bucket, and at the others only while something bad may be among them.
+/// A success looks at one bucket, and at the others only while something bad may be among them. Whoever counts looks
+/// after it, in an order that is the same for all: of those who count at once, the last to look sees all of it.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     width: u64,
@@ -26,13 +28,23 @@ struct Bucket {
     slow: AtomicU64,
 }
 
+/// Loom takes such a load for one that never sees an old value, and would miss interleavings by that.
+const LOOK: Ordering = if cfg!(portcullis_loom) {
+    Ordering::Acquire
+} else {
+    Ordering::SeqCst
+};
+
 /// Fewer in a model, so that it is small.
 pub(crate) const BUCKETS: usize = if cfg!(portcullis_loom) { 2 } else { 16 };
 
-// A word: ten bits of the generation, twenty-four of the epoch, thirty of the count. A bucket that nobody touched for
-// 2^24 epochs is taken for a new one if, by chance, its generation agrees as well.
-const COUNT: u64 = (1 << 30) - 1;
-const EPOCH_MASK: u64 = (1 << 24) - 1;
+// A word: ten bits of the generation, twenty-eight of the epoch, twenty-six of the count. A bucket that nobody touched
+// for 2^28 epochs is taken for a new one if, by chance, its generation agrees as well.
+const COUNT_BITS: u32 = 26;
+const COUNT: u64 = (1 << COUNT_BITS) - 1;
+const EPOCH_BITS: u32 = 28;
+const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
+const TAG_GENERATION_BITS: u32 = 64 - EPOCH_BITS - COUNT_BITS;
 
 // === impl Buckets ===
 
@@ -57,15 +69,16 @@ impl Buckets {
         let bucket = self.bucket(epoch);
         let tag = tag(generation, epoch);
         let total = count(&bucket.total, tag)?;
-        if mark.failed() {
+        // A bucket that is full is a sample that is large enough.
+        if mark.failed() && total < COUNT {
             count(&bucket.failed, tag)?;
         }
-        if mark.slow() {
+        if mark.slow() && total < COUNT {
             count(&bucket.slow, tag)?;
         }
         let bad = bad(generation, epoch);
         if mark != Mark::GOOD {
-            self.bad.0.store(bad, Ordering::Release);
+            self.was_bad(bad);
         } else if !self.may_be_bad(bad) {
             return Some(Tally {
                 total,
@@ -84,31 +97,59 @@ impl Buckets {
     fn sum(&self, generation: u32, epoch: u64) -> Tally {
         let mut tally = Tally::default();
         for bucket in &self.buckets {
-            let word = bucket.total.load(Ordering::Acquire);
-            let back = epoch.wrapping_sub(word >> 30) & EPOCH_MASK;
+            // Before the total: what fails meanwhile makes the share smaller than it is, never larger. Whoever counted
+            // it looks again.
+            let failed = bucket.failed.load(LOOK);
+            let slow = bucket.slow.load(LOOK);
+            let total = bucket.total.load(LOOK);
+            let back = epoch.wrapping_sub(total >> COUNT_BITS) & EPOCH_MASK;
             let current = self::tag(generation, epoch.wrapping_sub(back));
-            if back >= BUCKETS as u64 || word & !COUNT != current {
+            if back >= BUCKETS as u64 || total & !COUNT != current {
                 continue;
             }
-            let of = |counter: &AtomicU64| {
-                let word = counter.load(Ordering::Acquire);
+            let of = |word: u64| {
                 if word & !COUNT == current {
                     word & COUNT
                 } else {
                     0
                 }
             };
-            let total = word & COUNT;
-            tally.total += total;
-            tally.failed += of(&bucket.failed).min(total);
-            tally.slow += of(&bucket.slow).min(total);
+            tally.total += of(total);
+            tally.failed += of(failed);
+            tally.slow += of(slow);
         }
         tally
     }
 
+    /// Something bad was counted; the latest is remembered.
+    fn was_bad(&self, bad: u64) {
+        let mut last = self.bad.0.load(Ordering::Acquire);
+        loop {
+            let same = last >> 40 == bad >> 40;
+            let is_later = if same {
+                // At the beginning none was: that seems far ahead.
+                is_ahead(last, bad, 40, BAD_EPOCH / 2)
+            } else {
+                let (one, other) = ((last >> 40) as u32, (bad >> 40) as u32);
+                is_newer(one, other, GENERATION_BITS)
+            };
+            if last == bad || is_later {
+                return;
+            }
+            match self
+                .bad
+                .0
+                .compare_exchange_weak(last, bad, Ordering::SeqCst, Ordering::Acquire)
+            {
+                Ok(_) => return,
+                Err(now) => last = now,
+            }
+        }
+    }
+
     /// Whether something bad of this generation may still be in the window.
     fn may_be_bad(&self, now: u64) -> bool {
-        let last = self.bad.0.load(Ordering::Acquire);
+        let last = self.bad.0.load(LOOK);
         let back = now.wrapping_sub(last) & BAD_EPOCH;
         // Others may be an epoch ahead.
         last >> 40 == now >> 40 && (back <= BUCKETS as u64 || back > BAD_EPOCH / 2)
@@ -118,10 +159,6 @@ impl Buckets {
         now_nanos / self.width
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "it is below the number of buckets"
-    )]
     fn bucket(&self, epoch: u64) -> &Bucket {
         &self.buckets[(epoch % BUCKETS as u64) as usize]
     }
@@ -134,7 +171,7 @@ const fn bad(generation: u32, epoch: u64) -> u64 {
 }
 
 const fn tag(generation: u32, epoch: u64) -> u64 {
-    (generation as u64 & 0x3ff) << 54 | (epoch & EPOCH_MASK) << 30
+    (generation as u64) << (EPOCH_BITS + COUNT_BITS) | (epoch & EPOCH_MASK) << COUNT_BITS
 }
 
 /// Counts one more; the count with it. None if the counter is of a later epoch.
@@ -149,19 +186,23 @@ fn count(counter: &AtomicU64, tag: u64) -> Option<u64> {
         } else {
             tag | 1
         };
-        match counter.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
+        match counter.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::Acquire) {
             Ok(_) => return Some(next & COUNT),
             Err(now) => word = now,
         }
     }
 }
 
-/// Whether a word is of a later epoch, or of a later generation in the same epoch.
+/// Whether a word is of a later epoch, or of a later generation in the same epoch: by as much as a thread may be late.
 const fn is_later(word: u64, tag: u64) -> bool {
-    let epochs = (word >> 30).wrapping_sub(tag >> 30) & EPOCH_MASK;
-    if epochs != 0 {
-        return epochs <= EPOCH_MASK / 2;
+    let (one, other) = (word >> COUNT_BITS, tag >> COUNT_BITS);
+    if (one ^ other) & EPOCH_MASK != 0 {
+        return is_ahead(one, other, EPOCH_BITS, 16 * BUCKETS as u64);
     }
-    let generations = (word >> 54).wrapping_sub(tag >> 54) & 0x3ff;
-    generations != 0 && generations <= 0x1ff
+    is_ahead(
+        one >> EPOCH_BITS,
+        other >> EPOCH_BITS,
+        TAG_GENERATION_BITS,
+        16,
+    )
 }

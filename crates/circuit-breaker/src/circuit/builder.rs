@@ -284,7 +284,7 @@ impl std::fmt::Debug for Watching {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(portcullis_loom)))]
 mod tests {
     use super::*;
 

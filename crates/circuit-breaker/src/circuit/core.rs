@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_core::Clock;
+use portcullis_core::{CircuitState, Clock};
 
 use super::buckets::Buckets;
 use super::in_flight::InFlight;
@@ -42,8 +42,8 @@ pub(crate) struct Core<C> {
 
 /// The window.
 pub(super) enum Outcomes {
-    Count(Ring),
-    Time(Buckets),
+    Count(Box<Ring>),
+    Time(Box<Buckets>),
 }
 
 // === impl Core ===
@@ -51,8 +51,8 @@ pub(super) enum Outcomes {
 impl<C: Clock> Core<C> {
     pub(super) fn new(settings: Settings, clock: C) -> Self {
         let outcomes = match settings.window {
-            Window::Count(calls) => Outcomes::Count(Ring::new(calls)),
-            Window::Time(span) => Outcomes::Time(Buckets::new(nanos(span))),
+            Window::Count(calls) => Outcomes::Count(Box::new(Ring::new(calls))),
+            Window::Time(span) => Outcomes::Time(Box::new(Buckets::new(nanos(span)))),
         };
         let in_flight = settings.slow.map(|slow| InFlight::new(nanos(slow.above)));
         let timed = in_flight.is_some() || settings.cancelled != Cancelled::Ignored;
@@ -83,7 +83,8 @@ impl<C: Clock> Core<C> {
     /// Puts `next` in the place of `word`, if that is still there: whoever does is the only one.
     #[inline]
     pub(super) fn swap(&self, word: Word, next: Word) -> bool {
-        self.control
+        let won = self
+            .control
             .0
             .compare_exchange(
                 word.bits(),
@@ -91,7 +92,13 @@ impl<C: Clock> Core<C> {
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             )
-            .is_ok()
+            .is_ok();
+        // A circuit that opens shows what it opened by.
+        let keeps = word.is_closed() && next.state() == CircuitState::Open;
+        if won && word.generation() != next.generation() && !keeps {
+            self.outcomes.begin(next.generation());
+        }
+        won
     }
 
     /// Now, in nanoseconds since it was made.
@@ -153,6 +160,14 @@ impl Outcomes {
         match self {
             Self::Count(ring) => ring.add(generation, mark),
             Self::Time(buckets) => buckets.add(generation, now(), mark),
+        }
+    }
+
+    fn begin(&self, generation: u32) {
+        match self {
+            Self::Count(ring) => ring.begin(generation),
+            // Buckets begin by themselves.
+            Self::Time(_) => {}
         }
     }
 

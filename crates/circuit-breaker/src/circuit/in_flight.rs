@@ -1,6 +1,6 @@
 //! The calls that have been under way for too long, counted without a timer and without a list.
 
-use crate::circuit::word::{GENERATION_BITS, is_before};
+use crate::circuit::word::{GENERATION_BITS, is_ahead, is_newer};
 use crate::sync::{Apart, AtomicU64, Ordering};
 
 /// Calls under way by the time they began: a ring of counters, each for a span of at most an eighth of the threshold,
@@ -25,9 +25,17 @@ pub(crate) struct InFlight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u64);
 
-const SPANS: usize = 32;
-const COUNT: u64 = (1 << 30) - 1;
-const EPOCH_MASK: u64 = (1 << 24) - 1;
+/// Fewer in a model, so that it is small.
+const SPANS: usize = if cfg!(portcullis_loom) { 2 } else { 32 };
+
+// A word: ten bits of the generation, thirty-two of the span, twenty-two of the count.
+const COUNT_BITS: u32 = 22;
+const COUNT: u64 = (1 << COUNT_BITS) - 1;
+const EPOCH_BITS: u32 = 32;
+const EPOCH_MASK: u64 = (1 << EPOCH_BITS) - 1;
+const TAG_GENERATION_BITS: u32 = 64 - EPOCH_BITS - COUNT_BITS;
+/// So many spans, and no more, a thread may be late.
+const LATE: u64 = 1024;
 const OLDER_BIAS: u64 = 1 << 38;
 const OLDER_COUNT: u64 = (1 << 40) - 1;
 
@@ -55,17 +63,18 @@ impl InFlight {
         let span = self.span(epoch);
         let mut word = span.load(Ordering::Acquire);
         loop {
-            if word & !COUNT != tag && word & COUNT != 0 && is_later(word, tag) {
-                // Others are far ahead: it is old already.
+            let same = word & !COUNT == tag;
+            let full = same && word & COUNT == COUNT;
+            if full || (!same && word & COUNT != 0 && is_later(word, tag)) {
+                // Others are far ahead: it is old already. Or of a generation that is over: then nobody asks.
                 self.age(generation, 1);
                 return Place(epoch);
             }
-            let same = word & !COUNT == tag;
             let next = if same { word + 1 } else { tag | 1 };
             match span.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
                     let left = word & COUNT;
-                    if !same && left != 0 && (word ^ tag) >> 54 == 0 {
+                    if !same && left != 0 && generation_of(word) == generation_of(tag) {
                         self.age(generation, left);
                     }
                     return Place(epoch);
@@ -118,9 +127,9 @@ impl InFlight {
             .iter()
             .map(|span| span.load(Ordering::Acquire))
             .filter(|word| {
-                let back = epoch.wrapping_sub(word >> 30) & EPOCH_MASK;
+                let back = epoch.wrapping_sub(word >> COUNT_BITS) & EPOCH_MASK;
                 let current = tag(generation, epoch.wrapping_sub(back));
-                word & !COUNT == current && back >= self.overdue_after && back <= EPOCH_MASK / 2
+                word & !COUNT == current && back >= self.overdue_after && back < EPOCH_MASK - LATE
             })
             .map(|word| word & COUNT)
             .sum();
@@ -132,14 +141,13 @@ impl InFlight {
     fn age(&self, generation: u32, more: u64) {
         let mut word = self.older.0.load(Ordering::Acquire);
         loop {
-            #[expect(clippy::cast_possible_truncation, reason = "it is of 24 bits")]
             let held = (word >> 40) as u32;
             let base = if held == generation {
                 word
-            } else if is_before(held, generation, GENERATION_BITS) {
-                u64::from(generation) << 40 | OLDER_BIAS
-            } else {
+            } else if is_newer(held, generation, GENERATION_BITS) {
                 return;
+            } else {
+                u64::from(generation) << 40 | OLDER_BIAS
             };
             let count = (base & OLDER_COUNT).wrapping_add(more) & OLDER_COUNT;
             let next = base & !OLDER_COUNT | count;
@@ -155,23 +163,26 @@ impl InFlight {
         }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "it is below the number of spans"
-    )]
     fn span(&self, epoch: u64) -> &AtomicU64 {
         &self.spans[(epoch % SPANS as u64) as usize]
     }
 }
 
 const fn tag(generation: u32, epoch: u64) -> u64 {
-    (generation as u64 & 0x3ff) << 54 | (epoch & EPOCH_MASK) << 30
+    (generation as u64) << (EPOCH_BITS + COUNT_BITS) | (epoch & EPOCH_MASK) << COUNT_BITS
 }
 
-/// Whether a word is of a later span.
+const fn generation_of(word: u64) -> u64 {
+    word >> (EPOCH_BITS + COUNT_BITS)
+}
+
+/// Whether a word is of a later generation, or of a later span of the same one: by as much as a thread may be late.
 const fn is_later(word: u64, tag: u64) -> bool {
-    let epochs = (word >> 30).wrapping_sub(tag >> 30) & EPOCH_MASK;
-    epochs != 0 && epochs <= EPOCH_MASK / 2
+    let (one, other) = (generation_of(word), generation_of(tag));
+    if one != other {
+        return is_ahead(one, other, TAG_GENERATION_BITS, 16);
+    }
+    is_ahead(word >> COUNT_BITS, tag >> COUNT_BITS, EPOCH_BITS, LATE)
 }
 
 // === impl Place ===

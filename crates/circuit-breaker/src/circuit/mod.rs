@@ -10,18 +10,18 @@ use self::core::Core;
 use self::settings::Settings;
 
 mod acquire;
-mod buckets;
+pub(crate) mod buckets;
 mod builder;
 mod cause;
 mod core;
-mod in_flight;
+pub(crate) mod in_flight;
 mod moves;
 mod permit;
 mod record;
-mod ring;
+pub(crate) mod ring;
 mod settings;
 mod snapshot;
-mod tally;
+pub(crate) mod tally;
 mod upload;
 mod word;
 

@@ -7,7 +7,7 @@ use portcullis_core::{CircuitEventKind, CircuitState, Clock};
 use super::cause::Cause;
 use super::core::{Core, ROW, ROW_BITS};
 use super::tally::{Mark, Tally};
-use super::word::{GENERATION_BITS, Probes, Word, is_before};
+use super::word::{GENERATION_BITS, Probes, Word, is_newer};
 use crate::sync::Ordering;
 
 impl<C: Clock> Core<C> {
@@ -85,10 +85,10 @@ impl<C: Clock> Core<C> {
             let held = row >> ROW_BITS;
             let count = if held == u64::from(generation) {
                 row & ROW
-            } else if is_before(held as u32, generation, GENERATION_BITS) {
-                0
-            } else {
+            } else if is_newer(held as u32, generation, GENERATION_BITS) {
                 return 0;
+            } else {
+                0
             };
             let next = if failed { (count + 1).min(ROW) } else { 0 };
             // A success after successes: nearly always, and nothing is written.
@@ -328,7 +328,7 @@ impl<C: Clock> Core<C> {
 
     /// The millisecond at which what begins now ends.
     pub(super) fn end_of(&self, wait: Duration) -> u64 {
-        let up = u64::from(wait.subsec_nanos() % 1_000_000 > 0);
+        let up = u64::from(!wait.subsec_nanos().is_multiple_of(1_000_000));
         let millis = u64::try_from(wait.as_millis())
             .unwrap_or(u64::MAX)
             .saturating_add(up);

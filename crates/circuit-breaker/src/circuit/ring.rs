@@ -1,7 +1,7 @@
 //! The last so many outcomes, counted exactly, without a lock.
 
 use crate::circuit::tally::{Mark, Tally};
-use crate::circuit::word::is_before;
+use crate::circuit::word::{GENERATION_BITS, is_newer};
 use crate::sync::{Apart, AtomicU32, AtomicU64, Ordering};
 
 /// A ring of the last `N` outcomes of a generation, and the sums over it.
@@ -60,7 +60,6 @@ impl Ring {
 
     fn write(&self, generation: u32, mark: Mark) -> Option<Tally> {
         let next = self.cursor.0.fetch_add(1, Ordering::Relaxed);
-        #[expect(clippy::cast_possible_truncation, reason = "it is below the length")]
         let slot = &self.slots[(next % self.slots.len() as u64) as usize];
         let before = claim(slot, generation, mark)?;
         self.settle(generation, before, mark)
@@ -72,10 +71,8 @@ impl Ring {
         loop {
             let base = match generation_of(sums) {
                 same if same == generation & 0xffff => sums,
-                older if is_before(older, generation & 0xffff, SUM_GENERATION_BITS) => {
-                    with_generation(EMPTY, generation)
-                }
-                _newer => return None,
+                newer if is_newer(newer, generation, SUM_GENERATION_BITS) => return None,
+                _older => with_generation(EMPTY, generation),
             };
             let next = change(base, before, mark);
             match self
@@ -84,6 +81,27 @@ impl Ring {
                 .compare_exchange_weak(sums, next, Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) => return Some(self.read(next)),
+                Err(now) => sums = now,
+            }
+        }
+    }
+
+    /// Begins a generation, unless it has begun or is over. Every generation is to be begun: the sums have sixteen
+    /// bits of it, and cannot be left behind further.
+    pub(crate) fn begin(&self, generation: u32) {
+        let mut sums = self.sums.0.load(Ordering::Acquire);
+        loop {
+            let held = generation_of(sums);
+            if held == generation & 0xffff || is_newer(held, generation, SUM_GENERATION_BITS) {
+                return;
+            }
+            match self.sums.0.compare_exchange_weak(
+                sums,
+                with_generation(EMPTY, generation),
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => return,
                 Err(now) => sums = now,
             }
         }
@@ -119,16 +137,12 @@ fn claim(slot: &AtomicU32, generation: u32, mark: Mark) -> Option<Option<Mark>> 
     loop {
         let held = now >> 8;
         let is_empty = now & 0xff == 0;
-        if !is_empty && is_before(generation, held, super::word::GENERATION_BITS) {
+        if !is_empty && is_newer(held, generation, GENERATION_BITS) {
             return None;
         }
         match slot.compare_exchange_weak(now, new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 let same = !is_empty && held == generation;
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    reason = "it is masked to eight bits"
-                )]
                 let before = same.then(|| Mark::from_bits((now & 0xff) as u8));
                 return Some(before);
             }
@@ -150,11 +164,69 @@ const fn weight(mark: Mark) -> u64 {
     1 << 32 | (mark.failed() as u64) << 16 | mark.slow() as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "sixteen bits are left")]
 const fn generation_of(sums: u64) -> u32 {
     (sums >> 48) as u32
 }
 
 const fn with_generation(sums: u64, generation: u32) -> u64 {
     sums & (u64::MAX >> 16) | (generation as u64 & 0xffff) << 48
+}
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests {
+    use super::*;
+
+    const FAILED: Mark = Mark::new(true, false);
+
+    fn tally(total: u64, failed: u64) -> Tally {
+        Tally {
+            total,
+            failed,
+            slow: 0,
+        }
+    }
+
+    #[test]
+    fn a_sum_that_is_below_zero_for_a_moment_is_read_as_none() {
+        let ring = Ring::new(2);
+        // Both claim the same slot, and the second pays first.
+        let first = claim(&ring.slots[0], 0, FAILED).unwrap();
+        let second = claim(&ring.slots[0], 0, Mark::GOOD).unwrap();
+        assert_eq!(ring.settle(0, second, Mark::GOOD), Some(tally(0, 0)));
+        assert_eq!(ring.tally(0), tally(0, 0));
+        assert_eq!(ring.settle(0, first, FAILED), Some(tally(1, 0)));
+    }
+
+    #[test]
+    fn a_late_result_changes_nothing_in_a_window_that_began_anew() {
+        let ring = Ring::new(2);
+        ring.add(1, FAILED);
+        // It claims its slot, and there is a move before it pays.
+        let late = claim(&ring.slots[1], 1, FAILED).unwrap();
+        ring.begin(2);
+        assert_eq!(ring.settle(1, late, FAILED), None);
+        assert_eq!(ring.tally(2), tally(0, 0));
+        assert_eq!(ring.add(2, Mark::GOOD), Some(tally(1, 0)));
+        // Its slot is empty for all that.
+        assert_eq!(ring.add(2, Mark::GOOD), Some(tally(2, 0)));
+    }
+
+    #[test]
+    fn a_slot_of_a_newer_generation_is_not_taken_by_a_late_result() {
+        let ring = Ring::new(1);
+        ring.add(2, FAILED);
+        assert_eq!(ring.add(1, Mark::GOOD), None);
+        assert_eq!(ring.tally(2), tally(1, 1));
+        assert_eq!(ring.add(2, Mark::GOOD), Some(tally(1, 0)));
+    }
+
+    #[test]
+    fn a_slot_that_was_left_behind_half_a_circle_ago_is_empty() {
+        for left in [1 << 23, (1 << 23) + 1, (1 << 24) - 1000] {
+            let ring = Ring::new(1);
+            ring.add(0, FAILED);
+            (0..left).step_by(1 << 14).for_each(|on| ring.begin(on));
+            assert_eq!(ring.add(left, Mark::GOOD), Some(tally(1, 0)), "{left}");
+        }
+    }
 }

@@ -80,7 +80,6 @@ impl Word {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "it is masked to 24 bits")]
     pub(crate) const fn generation(self) -> u32 {
         (self.0 >> PAYLOAD_BITS) as u32 & GENERATION_MASK
     }
@@ -116,12 +115,21 @@ impl Word {
     }
 }
 
-/// Whether `other` is a generation before `one`.
+/// Whether `one` is ahead of `other`, by at most `most`, in a circle of so many bits.
+///
+/// Who is late is late by a little: what seems further ahead than that was left behind long ago, a turn of the circle
+/// or more. Half a circle would not do: what nobody touched for so long would be taken for the future, and everything
+/// new for too late.
 #[inline]
-pub(crate) const fn is_before(other: u32, one: u32, bits: u32) -> bool {
-    let mask = (1 << bits) - 1;
-    let ahead = one.wrapping_sub(other) & mask;
-    ahead != 0 && ahead <= mask / 2
+pub(crate) const fn is_ahead(one: u64, other: u64, bits: u32, most: u64) -> bool {
+    let ahead = one.wrapping_sub(other) & ((1 << bits) - 1);
+    ahead != 0 && ahead <= most
+}
+
+/// Whether `one` is a generation after `other`.
+#[inline]
+pub(crate) const fn is_newer(one: u32, other: u32, bits: u32) -> bool {
+    is_ahead(one as u64, other as u64, bits, 256)
 }
 
 const fn code(state: CircuitState) -> u8 {
@@ -164,7 +172,6 @@ impl Probes {
     }
 
     fn unpack(payload: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "it is masked to six bits")]
         let field = |place: u32| (payload >> (6 * place)) as u8 & 63;
         Self {
             issued: field(5),
@@ -221,8 +228,15 @@ mod tests {
 
     #[test]
     fn generations_are_ordered_across_their_wrap() {
-        assert!(is_before(1, 2, 24) && !is_before(2, 1, 24) && !is_before(2, 2, 24));
-        assert!(is_before(GENERATION_MASK, 0, 24) && !is_before(0, GENERATION_MASK, 24));
-        assert!(is_before(0xffff, 0, 16) && is_before(0xffff, 5, 16));
+        assert!(is_newer(2, 1, 24) && !is_newer(1, 2, 24) && !is_newer(2, 2, 24));
+        assert!(is_newer(0, GENERATION_MASK, 24) && !is_newer(GENERATION_MASK, 0, 24));
+        assert!(is_newer(0, 0xffff, 16) && is_newer(5, 0xffff, 16));
+    }
+
+    #[test]
+    fn what_was_left_behind_long_ago_is_not_taken_for_the_future() {
+        for left in [1, 256, 1 << 15, (1 << 16) - 257] {
+            assert!(!is_newer(0, left, 16), "{left} later");
+        }
     }
 }

@@ -54,6 +54,8 @@ pub(crate) enum Span {
     ProbeWait(u32),
     /// What is left of the time that it is open for, and so many milliseconds more.
     Rest(u32),
+    /// So many hours, where its counters can tell that from a moment: those of the shortest windows turn after days.
+    Hours(u32),
 }
 
 impl Setup {
@@ -98,6 +100,17 @@ impl Setup {
             }
             (Span::ProbeWait(more), _) => self.probe_wait + millis(more),
             (Span::Rest(more), _) => rest + millis(more),
+            (Span::Hours(hours), _) => {
+                let window = match self.window {
+                    Window::Time(window) => window,
+                    Window::Count(_) => Duration::MAX,
+                };
+                let above = self.slow.map_or(Duration::MAX, |slow| slow.0);
+                // A quarter of a turn, so that several of them are none either.
+                let most = (window / 16).saturating_mul(1 << 26);
+                let most = most.min((above / 16).saturating_mul(1 << 30));
+                most.min(Duration::from_secs(3600) * hours)
+            }
         }
     }
 }
@@ -181,12 +194,10 @@ fn states() -> impl Strategy<Value = CircuitState> {
 }
 
 fn spans() -> impl Strategy<Value = Span> {
-    let day = 24 * 3600 * 1_000_000_000_u64;
     prop_oneof![
         2 => prop_oneof![Just(0), Just(1), 0..2_000_000_u64].prop_map(Span::Nanos),
         4 => (0..3_000_000_000_u64).prop_map(Span::Nanos),
-        1 => (0..4 * 3600 * 1_000_000_000_u64).prop_map(Span::Nanos),
-        1 => (0..60 * day).prop_map(Span::Nanos),
+        1 => (1..=24 * 60_u32).prop_map(Span::Hours),
         4 => (0..=17_u32, 0..=1_u32).prop_map(|(times, more)| Span::Sixteenths(times, more)),
         3 => (0..=1_u32).prop_map(Span::Threshold),
         2 => (0..=1_u32).prop_map(Span::ProbeWait),

@@ -77,6 +77,20 @@ fn a_window_of_time_counts_after_a_pause_of_any_length() {
 }
 
 #[test]
+fn a_success_opens_by_what_failed_at_the_other_end_of_the_window() {
+    let stand = Stand::new(
+        Circuit::builder("time")
+            .window(Window::Time(secs(1.6)))
+            .minimum_calls(2),
+    );
+    stand.run("SSS. F");
+    stand.pass(1.5);
+    stand.run("S");
+    stand.is(Open);
+    assert_eq!(stand.tally(), (2, 1, 0));
+}
+
+#[test]
 fn a_call_that_hangs_for_hours_is_overdue_and_ages_nobody_else() {
     let stand = Stand::new(count(10, 10).slow_calls(secs(0.001), 1.0));
     let hung = stand.run("A");

@@ -45,20 +45,17 @@ pub(crate) struct NotNow {
 #[inline(always)]
 pub(super) fn acquire<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, Rejected> {
     let word = core.word();
-    // The way that costs next to nothing, in the caller's code.
-    if word.is_closed() && !core.timed {
-        return Ok(Permit::new(core, word.generation(), Role::Call, None));
-    }
-    acquire_slowly(core, word)
-}
-
-#[inline(never)]
-fn acquire_slowly<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Result<Permit<C>, Rejected> {
+    // Nearly always, and in the caller's code: there the permit is made where it will be.
     if word.is_closed()
         && let Some(permit) = admit(core, word)
     {
         return Ok(permit);
     }
+    acquire_slowly(core)
+}
+
+#[inline(never)]
+fn acquire_slowly<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, Rejected> {
     settle(core).map_err(|(state, wait)| refuse(core, state, wait))
 }
 
@@ -121,21 +118,14 @@ fn look<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
 }
 
 /// A call in a state where calls pass and are counted. None if the calls that hang just opened the circuit.
-#[inline]
+#[inline(always)]
 fn admit<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Option<Permit<C>> {
-    let generation = word.generation();
-    if !core.timed {
-        return Some(Permit::new(core, generation, Role::Call, None));
-    }
-    let now = core.now();
-    if let Some(calls) = &core.in_flight {
-        let overdue = calls.look(generation, now);
-        if overdue > 0 && core.opened_by_hanging(word, overdue, now) {
-            return None;
-        }
-        calls.enter(generation, now);
-    }
-    Some(Permit::new(core, generation, Role::Call, Some(now)))
+    let now = if core.timed {
+        Some(core.begin(word)?)
+    } else {
+        None
+    };
+    Some(Permit::new(core, word.generation(), Role::Call, now))
 }
 
 /// The time of an open circuit is over: who finds that is the first probe.
@@ -178,6 +168,21 @@ fn probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Permit<C> {
 }
 
 impl<C: Clock> Core<C> {
+    /// A call begins, and when. None if the calls that hang just opened the circuit.
+    #[inline(never)]
+    fn begin(&self, word: Word) -> Option<u64> {
+        let now = self.now();
+        if let Some(calls) = &self.in_flight {
+            let generation = word.generation();
+            let overdue = calls.look(generation, now);
+            if overdue > 0 && self.opened_by_hanging(word, overdue, now) {
+                return None;
+            }
+            calls.enter(generation, now);
+        }
+        Some(now)
+    }
+
     /// How long it is open, or its probes have, at most.
     fn stays_so(&self) -> Wait {
         let word = self.word();

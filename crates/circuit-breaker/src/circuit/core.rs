@@ -149,6 +149,16 @@ pub(super) fn nanos(span: Duration) -> u64 {
 // === impl Outcomes ===
 
 impl Outcomes {
+    /// Whether a success changes nothing.
+    #[inline(always)]
+    pub(super) fn is_steady(&self, generation: u32) -> bool {
+        match self {
+            Self::Count(ring) => ring.is_steady(generation),
+            // Time changes it.
+            Self::Time(_) => false,
+        }
+    }
+
     /// Adds an outcome. `now` is asked only where the window is one of time.
     #[inline]
     pub(super) fn add(

@@ -33,7 +33,7 @@ pub struct Permit<C: Clock = SystemClock> {
 
 /// Generation, watch and role, in one word: a permit is moved a few times in each call, and processors are slow to read
 /// as a whole what was written in pieces a moment ago.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Tag(u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,7 +152,7 @@ impl<C: Clock> Permit<C> {
     /// Says how it went.
     #[inline(always)]
     pub fn settle(mut self, outcome: Outcome) {
-        self.finish(outcome, false);
+        self.finish(outcome);
     }
 
     /// The head of the answer is there: from here on it is not a slow call, whatever the body takes. Half-open takes
@@ -250,21 +250,35 @@ impl<C: Clock> Permit<C> {
     }
 
     fn leave(&self, since: u64) {
-        if let Some(calls) = &self.core.in_flight {
-            calls.leave(self.tag.generation(), Place::at(calls, since));
-        }
+        self.core.leave(self.tag.generation(), since);
     }
 
     #[inline(always)]
-    fn finish(&mut self, outcome: Outcome, given_up: bool) {
+    fn finish(&mut self, outcome: Outcome) {
         // Nearly always, and in the caller's code.
-        if self.tag.role() == Role::Call && !self.is_watched() && outcome == Outcome::Success {
-            self.becomes(Role::Settled);
-            self.core
-                .record(self.tag.generation(), Mark::GOOD, None, None);
-        } else {
-            self.finish_slowly(outcome, given_up);
+        if outcome == Outcome::Success && self.upload.is_none() {
+            let generation = self.tag.generation();
+            if self.tag == Tag::new(generation, Watch::Off, Role::Call) {
+                self.becomes(Role::Settled);
+                if !self.core.is_steady(generation) {
+                    self.core.record(generation, Mark::GOOD, None, None);
+                }
+                return;
+            }
+            if self.tag == Tag::new(generation, Watch::Since, Role::Call) {
+                self.becomes(Role::Settled);
+                self.core.succeeded(generation, self.nanos);
+                return;
+            }
         }
+        self.finish_slowly(outcome, false);
+    }
+
+    /// Dropped before anybody said how it went. Out of the way, so that the rest of what dropping does is in the caller's
+    /// code.
+    #[cold]
+    fn give_up(&mut self) {
+        self.finish_slowly(Outcome::Ignore, true);
     }
 
     #[inline(never)]
@@ -281,11 +295,7 @@ impl<C: Clock> Permit<C> {
         let role = self.tag.role();
         self.becomes(Role::Settled);
         let core = &self.core;
-        let slow = match (&core.settings.slow, took) {
-            // Strictly more: at the threshold it is not slow yet.
-            (Some(slow), Some(took)) => took > nanos(slow.above),
-            _ => false,
-        };
+        let slow = took.is_some_and(|took| core.is_slow(took));
         let late = match (core.settings.cancelled, took) {
             (Cancelled::FailedAfter(after), Some(took)) => given_up && took > nanos(after),
             _ => false,
@@ -317,8 +327,31 @@ impl<C: Clock> Drop for Permit<C> {
     #[inline]
     fn drop(&mut self) {
         if self.tag.role() != Role::Settled {
-            self.finish(Outcome::Ignore, true);
+            self.give_up();
         }
+    }
+}
+
+impl<C: Clock> Core<C> {
+    /// A call that was timed and counted did well.
+    #[inline(never)]
+    fn succeeded(&self, generation: u32, since: u64) {
+        self.leave(generation, since);
+        let now = self.now();
+        let slow = self.is_slow(now.saturating_sub(since));
+        self.record(generation, Mark::new(false, slow), None, Some(now));
+    }
+
+    fn leave(&self, generation: u32, since: u64) {
+        if let Some(calls) = &self.in_flight {
+            calls.leave(generation, Place::at(calls, since));
+        }
+    }
+
+    fn is_slow(&self, took: u64) -> bool {
+        // Strictly more: at the threshold it is not slow yet.
+        let slow = self.settings.slow.as_ref();
+        slow.is_some_and(|slow| took > nanos(slow.above))
     }
 }
 

@@ -13,6 +13,14 @@ use crate::sync::Ordering;
 impl<C: Clock> Core<C> {
     // === closed ===
 
+    /// Whether a success of a generation changes nothing: nearly always, where the window is one of calls.
+    #[inline(always)]
+    pub(super) fn is_steady(&self, generation: u32) -> bool {
+        self.settings.consecutive.is_none()
+            && self.word().generation() == generation
+            && self.outcomes.is_steady(generation)
+    }
+
     /// Counts a call that was admitted in a generation. `now` is for whoever read the clock already.
     #[inline]
     pub(super) fn record(

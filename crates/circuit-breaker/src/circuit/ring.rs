@@ -42,12 +42,17 @@ impl Ring {
         }
     }
 
+    /// Whether it is full of nothing but successes of a generation.
+    #[inline(always)]
+    pub(crate) fn is_steady(&self, generation: u32) -> bool {
+        let full = EMPTY + ((self.slots.len() as u64) << 32);
+        self.sums.0.load(Ordering::Acquire) == with_generation(full, generation)
+    }
+
     /// Adds an outcome of a generation; what the ring holds with it. None if a newer generation has begun.
     #[inline]
     pub(crate) fn add(&self, generation: u32, mark: Mark) -> Option<Tally> {
-        let sums = self.sums.0.load(Ordering::Acquire);
-        let full = EMPTY + ((self.slots.len() as u64) << 32);
-        if mark == Mark::GOOD && sums == with_generation(full, generation) {
+        if mark == Mark::GOOD && self.is_steady(generation) {
             let total = self.slots.len() as u64;
             return Some(Tally {
                 total,

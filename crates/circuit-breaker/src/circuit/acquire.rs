@@ -203,27 +203,24 @@ impl<C: Clock> Core<C> {
         if word.is_closed() {
             return None;
         }
-        self.refuses_slowly(word)
+        let wait = self.refuses_for(word)?;
+        Some(NotNow { word, wait })
     }
 
     #[inline(never)]
-    fn refuses_slowly(&self, word: Word) -> Option<NotNow> {
-        let wait = match word.state() {
-            CircuitState::Open => Wait(word.open_for(self.now_millis())?.max(1)),
+    fn refuses_for(&self, word: Word) -> Option<Wait> {
+        match word.state() {
+            CircuitState::Open => Some(Wait(word.open_for(self.now_millis())?.max(1))),
             CircuitState::HalfOpen => {
                 if word.probes().issued < self.settings.probes {
                     return None;
                 }
                 let left = self.probing_left(word.generation());
-                if left.is_zero() {
-                    return None;
-                }
-                Wait::of(left)
+                (!left.is_zero()).then(|| Wait::of(left))
             }
-            CircuitState::ForcedOpen => Wait::UNKNOWN,
-            _ => return None,
-        };
-        Some(NotNow { word, wait })
+            CircuitState::ForcedOpen => Some(Wait::UNKNOWN),
+            _ => None,
+        }
     }
 }
 

@@ -38,6 +38,25 @@ impl Budgets {
         ));
     }
 
+    /// The greatest of the rounds of `row`, with nothing taken off, against `limit` nanoseconds.
+    pub fn worst(&mut self, name: &str, row: Option<&Row>, limit: f64) {
+        let Some(row) = row else {
+            return;
+        };
+        let (worst, verdict) = (row.maximum, verdict(row.maximum <= limit));
+        self.lines.push(format!(
+            "budget {name}, worst sample: {worst:.0} ns ≤ {limit:.0} ns {verdict}"
+        ));
+    }
+
+    /// A share in per cent, which must be at least `limit`.
+    pub fn share(&mut self, name: &str, measured: f64, limit: f64) {
+        let verdict = verdict(measured >= limit);
+        self.lines.push(format!(
+            "budget {name}: {measured:.2} % ≥ {limit} % {verdict}"
+        ));
+    }
+
     /// The added allocations of `row` against `limit`.
     pub fn allocations(&mut self, name: &str, row: Option<&Row>, limit: f64) {
         let Some(row) = row else {
@@ -65,7 +84,7 @@ impl Budgets {
         };
         let verdict = verdict(minimum <= limit);
         self.lines.push(format!(
-            "budget {name}: {minimum:.2} × (median {median:.2}) ≤ {limit:.0} × {verdict}"
+            "budget {name}: {minimum:.2} × (median {median:.2}) ≤ {limit} × {verdict}"
         ));
     }
 }

@@ -1,6 +1,7 @@
 //! One thing that is measured.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What one thread does: the closure performs that many operations, and returns how the last of
 /// them was answered.
@@ -18,6 +19,8 @@ pub struct Tally {
     pub status: u16,
     /// Whether all answers had the same status.
     pub mixed: bool,
+    /// What the operations took, of a lane that takes the time itself since it does other things between them.
+    pub took: Option<Duration>,
 }
 
 /// A named case of a group: lanes that share the thing under test.

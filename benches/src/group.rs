@@ -129,6 +129,7 @@ impl Group {
                 status: samples[index].status,
                 minimum: minimum(own),
                 median: median(own),
+                maximum: own.iter().copied().fold(0.0, f64::max),
                 added: less(minimum(own), minimum),
                 added_median: less(median(own), median),
                 times_as_fast: ratios,
@@ -231,7 +232,7 @@ mod tests {
         let lane = || {
             Lane::new(|_| Tally {
                 status: 200,
-                mixed: false,
+                ..Tally::default()
             })
         };
         let group = Group::new("g").case(Case::new("a", 1, lane).refused());

@@ -23,6 +23,8 @@ pub struct Row {
     pub minimum: f64,
     /// The median of the rounds.
     pub median: f64,
+    /// The greatest of the rounds.
+    pub maximum: f64,
     /// The least, less the least of the bare case.
     pub added: f64,
     /// The median, less the median of the bare case.

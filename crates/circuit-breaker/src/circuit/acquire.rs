@@ -8,6 +8,7 @@ use portcullis_core::{CircuitEventKind, CircuitState, Clock};
 
 use super::cause::Cause;
 use super::core::Core;
+use super::name::Name;
 use super::permit::{Permit, Role};
 use super::word::{Probes, Word};
 use crate::sync::Ordering;
@@ -15,7 +16,7 @@ use crate::sync::Ordering;
 /// A call that was not let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    name: Arc<str>,
+    name: Name,
     /// Its state, and nothing else.
     word: Word,
     wait: Wait,
@@ -76,7 +77,7 @@ fn refuse<C: Clock>(core: &Core<C>, state: CircuitState, wait: Wait) -> Rejected
     core.rejected.0.fetch_add(1, Ordering::Relaxed);
     core.report(CircuitEventKind::Rejected { state });
     Rejected {
-        name: Arc::clone(&core.settings.name),
+        name: core.settings.name.clone(),
         word: Word::new(state, 0, 0),
         wait,
     }

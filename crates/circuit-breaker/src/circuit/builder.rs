@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis_core::{Backoff, Clock, ConfigError, Observer, Problems, SystemClock};
 
 use super::Circuit;
+use super::name::Name;
 use super::ring::RING_MAX;
 use super::settings::{Cancelled, Rate, Settings, Slow, Window};
 use super::word::PROBES_MAX;
@@ -100,7 +101,8 @@ impl<C: Clock> CircuitBuilder<C> {
         self
     }
 
-    /// Opens when so many calls in a row failed: for a dependency that is asked too seldom for rates.
+    /// Opens when so many calls in a row failed: for a dependency that is asked too seldom for rates. What is counted and
+    /// did not fail ends a row, a slow call that was given up too; what is ignored does not.
     pub fn consecutive_failures(mut self, failures: u32) -> Self {
         self.consecutive = Some(failures);
         self
@@ -263,7 +265,7 @@ impl<C: Clock> CircuitBuilder<C> {
             problems.push("probe_wait", format!("is {:?}", self.probe_wait), remedy);
         }
         problems.into_result(Settings {
-            name: Arc::clone(&self.name),
+            name: Name::new(&self.name),
             window: self.window,
             minimum_calls: u64::from(self.minimum_calls.min(room)),
             failure_rate,

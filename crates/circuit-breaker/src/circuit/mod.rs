@@ -16,6 +16,7 @@ mod cause;
 mod core;
 pub(crate) mod in_flight;
 mod moves;
+mod name;
 mod permit;
 mod record;
 pub(crate) mod ring;
@@ -78,7 +79,7 @@ pub struct Circuit<C: Clock = SystemClock> {
 
 impl Circuit {
     /// Starts to configure a circuit. The name is for logs and metrics: take it from the configuration, never from a
-    /// caller.
+    /// caller. Names are kept for as long as the process runs, a thousand of them at most.
     pub fn builder(name: impl Into<Arc<str>>) -> CircuitBuilder {
         CircuitBuilder::new(name.into())
     }
@@ -103,8 +104,8 @@ impl<C: Clock> Circuit<C> {
         self.core.word().state()
     }
 
-    /// Whether a call would be let through now: for whoever has several dependencies to choose from. It changes
-    /// nothing.
+    /// Whether a call might be let through now: for whoever has several dependencies to choose from. It changes
+    /// nothing, so the call itself may still find that probes, or calls, have hung for too long.
     #[must_use]
     pub fn admits(&self) -> bool {
         self.core.refuses().is_none()

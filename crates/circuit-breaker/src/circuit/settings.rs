@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use portcullis_core::{Backoff, Observer};
 
+use super::name::Name;
+
 /// What a window spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
@@ -31,7 +33,7 @@ pub(crate) struct Rate(u32);
 
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) name: Arc<str>,
+    pub(crate) name: Name,
     pub(crate) window: Window,
     /// Never more than a count window holds.
     pub(crate) minimum_calls: u64,
@@ -58,11 +60,6 @@ impl Rate {
     pub(crate) fn new(share: f64) -> Option<Self> {
         // NaN is in no range.
         let fits = share > 0.0 && share <= 1.0;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is between 0 and a million"
-        )]
         let millionths = (share * 1e6).round() as u32;
         fits.then_some(Self(millionths.max(1)))
     }

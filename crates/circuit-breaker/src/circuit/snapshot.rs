@@ -61,7 +61,6 @@ impl<C: Clock> Core<C> {
             _ => self.outcomes.tally(generation, now),
         };
         let rate = |part: u64| {
-            #[expect(clippy::cast_precision_loss, reason = "a share of far fewer than 2^53")]
             let share = part as f64 / tally.total as f64;
             (tally.total > 0 && tally.total >= minimum).then_some(share)
         };

@@ -17,7 +17,8 @@ use crate::{Circuit, CircuitBuilder};
 ///
 /// At most so many. For a new key beyond that a healthy circuit is given up, one that was not used lately: with it is
 /// lost only that nothing was wrong. If none of those looked at is healthy, the new key shares one circuit with all
-/// that came too late, which is reported: nothing that is open or on its way there is ever given up.
+/// that came too late, which is reported: nothing that is open or on its way there is ever given up. So where keys come
+/// and go (instances with changing addresses), say which are gone: [`remove`](Self::remove), [`retain`](Self::retain).
 ///
 /// All have the name of the configuration, so that no key becomes a label of a metric.
 ///
@@ -130,6 +131,30 @@ impl<K: Hash + Eq + Clone, C: Clock> KeyedCircuits<K, C> {
         Some(entry.circuit.clone())
     }
 
+    /// Forgets the circuit of a key, whatever its state: what it stood for is gone for good. Nothing else forgets one
+    /// that is not healthy, for nobody asks it any more. Calls under way keep theirs.
+    pub fn remove<Q>(&self, key: &Q) -> bool
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.shared.table.write().remove(key)
+    }
+
+    /// Forgets the circuits of all keys but those that `keep` names: after a change of what there is to ask.
+    pub fn retain(&self, mut keep: impl FnMut(&K) -> bool) {
+        let mut table = self.shared.table.write();
+        let gone: Vec<K> = table
+            .places
+            .keys()
+            .filter(|key| !keep(key))
+            .cloned()
+            .collect();
+        for key in gone {
+            table.remove(&key);
+        }
+    }
+
     /// The circuits there are, with their keys.
     #[must_use]
     pub fn all(&self) -> Vec<(K, Circuit<C>)> {
@@ -154,15 +179,10 @@ impl<K: Hash + Eq + Clone, C: Clock> KeyedCircuits<K, C> {
 
     #[cold]
     fn make(&self, key: K) -> Circuit<C> {
+        let shared = &self.shared;
         // It was built before, with the same numbers.
-        let Ok(circuit) = self.shared.builder.clone().build() else {
-            return self.shared.overflow.clone();
-        };
-        let made = self
-            .shared
-            .table
-            .write()
-            .insert(key, circuit, self.shared.most);
+        let build = || shared.builder.clone().build().ok();
+        let made = shared.table.write().insert(key, build, shared.most);
         made.unwrap_or_else(|| {
             self.shared.overflowed.fetch_add(1, Ordering::Relaxed);
             if let Some(observer) = &self.shared.observer {
@@ -193,8 +213,13 @@ impl<K, C: Clock> fmt::Debug for KeyedCircuits<K, C> {
 // === impl Table ===
 
 impl<K: Hash + Eq + Clone, C: Clock> Table<K, C> {
-    /// The circuit of `key`, which is `circuit` unless somebody was faster. None if there is no room.
-    fn insert(&mut self, key: K, circuit: Circuit<C>, most: usize) -> Option<Circuit<C>> {
+    /// The circuit of `key`, a new one unless somebody was faster. None if there is no room.
+    fn insert(
+        &mut self,
+        key: K,
+        build: impl FnOnce() -> Option<Circuit<C>>,
+        most: usize,
+    ) -> Option<Circuit<C>> {
         if let Some(place) = self.places.get(&key) {
             return Some(self.entries[*place].circuit.clone());
         }
@@ -203,6 +228,7 @@ impl<K: Hash + Eq + Clone, C: Clock> Table<K, C> {
         } else {
             self.give_up()?
         };
+        let circuit = build()?;
         let entry = Entry {
             key: key.clone(),
             circuit: circuit.clone(),
@@ -219,6 +245,24 @@ impl<K: Hash + Eq + Clone, C: Clock> Table<K, C> {
         Some(circuit)
     }
 
+    fn remove<Q>(&mut self, key: &Q) -> bool
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let Some(place) = self.places.remove(key) else {
+            return false;
+        };
+        self.entries.swap_remove(place);
+        if let Some(moved) = self.entries.get(place) {
+            self.places.insert(moved.key.clone(), place);
+        }
+        if self.hand >= self.entries.len() {
+            self.hand = 0;
+        }
+        true
+    }
+
     /// The place of a healthy circuit that was not used since the hand came by the last time; else of one that is
     /// healthy at all.
     fn give_up(&mut self) -> Option<usize> {
@@ -228,7 +272,8 @@ impl<K: Hash + Eq + Clone, C: Clock> Table<K, C> {
             self.hand = (self.hand + 1) % self.entries.len();
             let entry = &self.entries[place];
             let used = entry.used.swap(false, Ordering::Relaxed);
-            if !entry.circuit.is_healthy() {
+            // With a call under way it may be about to learn otherwise.
+            if entry.circuit.is_shared() || !entry.circuit.is_healthy() {
                 continue;
             }
             if !used {

@@ -1,7 +1,7 @@
 //! The service that answers with an error.
 
 use std::fmt;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use portcullis_core::{Classify, Clock, ErrorsFail, SystemClock};
 use tower_service::Service;
@@ -14,7 +14,8 @@ use crate::{Circuit, CircuitBreakerError};
 /// A service behind a circuit. Made by [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
 ///
 /// While the circuit refuses, the service inside is not even asked whether it is ready: so nothing is reserved that
-/// would have to be given back.
+/// would have to be given back. Where it opens between readiness and call, what was reserved stays with this instance
+/// for its next call.
 pub struct CircuitBreaker<S, K = ErrorsFail, C: Clock = SystemClock> {
     inner: S,
     circuit: Circuit<C>,
@@ -72,11 +73,23 @@ where
         if self.refused.is_some() {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.inner.poll_ready(cx)).map_err(|error| {
-            self.circuit.fail();
-            CircuitBreakerError::Inner(error)
-        })?;
-        Poll::Ready(Ok(()))
+        match self.inner.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => {
+                self.circuit.fail();
+                Poll::Ready(Err(CircuitBreakerError::Inner(error)))
+            }
+            // It may be full of calls that hang, and then nobody is admitted any more who would notice.
+            Poll::Pending if self.circuit.opens_by_hanging() => {
+                self.refused = self.circuit.refuses();
+                if self.refused.is_some() {
+                    Poll::Ready(Ok(()))
+                } else {
+                    Poll::Pending
+                }
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     #[inline]

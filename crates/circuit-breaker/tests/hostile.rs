@@ -130,6 +130,55 @@ async fn an_upload_that_is_given_up_half_way_counts_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_off_counts_for_nothing_whatever_comes_of_it() {
+    use http_body_util::BodyExt as _;
+    use portcullis_circuit_breaker::http::{HttpCircuitBreakerLayer, RequestBody};
+    use tower::{Service, ServiceExt, service_fn};
+    use tower_layer::Layer as _;
+
+    let stand = stand();
+    for answers in [true, false] {
+        // As a client does: half a request is an error, before the answer or within it.
+        let inner = service_fn(move |request: Request<RequestBody<Script>>| async move {
+            if answers {
+                let mut body = request.into_body();
+                let _ = body.frame().await;
+                let broken = body.frame().await.unwrap().is_err();
+                assert!(broken);
+                return Ok(answer(200, &[], [Step::Data, Step::Break]));
+            }
+            request.into_body().collect().await.map(|_| good())
+        });
+        let mut service = HttpCircuitBreakerLayer::new(stand.circuit.clone()).layer(inner);
+        for _ in 0..MANY {
+            let half = Script::of([Step::Data, Step::Break]);
+            let request = Request::post("/").body(half).unwrap();
+            if let Ok(response) = service.ready().await.unwrap().call(request).await {
+                assert!(response.into_body().collect().await.is_err());
+            }
+        }
+        stays_closed(&stand, "half a request");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_leaves_after_a_slow_head_is_no_failure() {
+    let clock = portcullis_testing::TestClock::following_tokio();
+    let after = portcullis_circuit_breaker::Cancelled::FailedAfter(Duration::from_millis(100));
+    let builder = kit::count(4, 4).failure_rate(0.25).cancelled(after);
+    let stand = Stand {
+        circuit: builder.clock(clock.clone()).build().unwrap(),
+        clock,
+        told: kit::Told::default(),
+    };
+    for _ in 0..MANY {
+        let response = stand.ask(get(), true, Duration::from_millis(200), good);
+        drop(response.await);
+    }
+    stays_closed(&stand, "leaving");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_that_trickles_is_the_callers_time() {
     let stand = stand();
     for _ in 0..MANY {

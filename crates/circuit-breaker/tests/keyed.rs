@@ -120,3 +120,32 @@ fn of_many_who_come_first_at_once_all_get_the_same() {
     });
     assert_eq!(stand.circuits.get("key").snapshot().calls, 16);
 }
+
+#[test]
+fn one_with_a_call_under_way_is_not_given_up() {
+    let stand = stand(1);
+    let under_way = stand.circuits.get("busy").try_acquire().unwrap();
+    assert_eq!(stand.circuits.get("new").name(), "base (overflow)");
+    under_way.success();
+    assert_eq!(stand.circuits.get("new").name(), "base");
+    assert!(!stand.is_known("busy"));
+}
+
+#[test]
+fn what_is_gone_for_good_can_be_forgotten() {
+    let stand = stand(3);
+    for key in ["a", "b", "c"] {
+        stand.fail(key, 5);
+    }
+    assert_eq!(stand.circuits.get("d").name(), "base (overflow)");
+    assert!(stand.circuits.remove("a") && !stand.circuits.remove("a"));
+    assert_eq!(stand.circuits.get("d").name(), "base");
+    assert_eq!(stand.circuits.get("c").state(), CircuitState::Open);
+    stand.circuits.retain(|key| key == "c");
+    assert!(!stand.is_known("b") && !stand.is_known("d"));
+    assert_eq!(
+        stand.circuits.find("c").unwrap().state(),
+        CircuitState::Open
+    );
+    assert_eq!(stand.circuits.all().len(), 1);
+}

@@ -681,6 +681,35 @@ fn s44_while_the_caller_sends_nothing_is_slow() {
 }
 
 #[test]
+fn s44_a_dependency_that_does_not_read_what_is_there_is_slow() {
+    let stand = Stand::new(base());
+    let mut calls = stand.run("AAAAAA");
+    let uploads: Vec<_> = calls
+        .iter_mut()
+        .map(|call| call.uploading().unwrap())
+        .collect();
+    for upload in &uploads {
+        upload.goes_on();
+    }
+    stand.pass(3.0);
+    // They were read, and have to wait for their callers again; and again.
+    for upload in &uploads {
+        upload.waits();
+        upload.waits();
+    }
+    stand.pass(3600.0);
+    assert_eq!(stand.circuit.snapshot().overdue, 0);
+    for upload in &uploads {
+        upload.goes_on();
+    }
+    stand.pass(5.0);
+    assert_eq!(stand.circuit.snapshot().overdue, 6);
+    stand.run("x");
+    stand.is(Open);
+    drop((calls, uploads));
+}
+
+#[test]
 fn s45_from_the_head_of_the_answer_on_nothing_is_slow() {
     let stand = Stand::new(base());
     let mut calls = stand.run("AAAAAA");
@@ -734,4 +763,29 @@ fn s51_health_is_a_closed_circuit_that_nothing_speaks_against() {
     drop(hung);
     stand.circuit.move_to(Disabled).unwrap();
     assert!(!stand.circuit.is_healthy());
+}
+
+#[test]
+fn an_observer_may_ask_the_circuit_that_it_is_told_of() {
+    use portcullis_core::{CircuitEvent, Observer};
+    use std::sync::{Arc, OnceLock};
+
+    #[derive(Clone, Default)]
+    struct Curious(Arc<OnceLock<Circuit>>);
+    impl Observer for Curious {
+        fn circuit(&self, event: &CircuitEvent<'_>) {
+            let circuit = self.0.get().unwrap();
+            assert_eq!(circuit.name(), event.name);
+            let _ = (circuit.snapshot(), circuit.admits());
+            if circuit.state() == Open {
+                circuit.reset();
+            }
+        }
+    }
+    let curious = Curious::default();
+    let builder = Circuit::builder("curious").consecutive_failures(1);
+    let circuit = builder.observer(curious.clone()).build().unwrap();
+    curious.0.set(circuit.clone()).unwrap();
+    circuit.try_acquire().unwrap().failure();
+    assert_eq!(circuit.state(), Closed);
 }

@@ -162,9 +162,7 @@ impl Assembly {
             }
             _ => None,
         };
-        let upstreams = config.routes.iter().flat_map(|route| &route.upstreams);
-        circuits.keep(upstreams.map(Upstream::as_str));
-        Ok(Self {
+        let assembly = Self {
             config,
             generation: before.map_or(1, |before| before.generation + 1),
             since: Instant::now(),
@@ -177,7 +175,16 @@ impl Assembly {
             tls,
             clients,
             circuits,
-        })
+        };
+        assembly.forget_other_upstreams();
+        Ok(assembly)
+    }
+
+    /// Forgets how upstreams are that are not in the configuration.
+    pub(crate) fn forget_other_upstreams(&self) {
+        let routes = self.config.routes.iter();
+        let upstreams = routes.flat_map(|route| &route.upstreams);
+        self.circuits.keep(upstreams.map(Upstream::as_str));
     }
 }
 

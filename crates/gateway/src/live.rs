@@ -117,6 +117,8 @@ impl Live {
         let assembly = match assembled {
             Ok(assembly) => assembly,
             Err(error) => {
+                // Upstreams that only the new one has are of no interest.
+                before.forget_other_upstreams();
                 self.refuse(&error, asked);
                 return Err(error);
             }

@@ -274,3 +274,23 @@ async fn an_issuer_that_fails_is_left_alone_for_moments_and_heals_by_itself() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_caller_who_says_grpc_to_an_upstream_of_http_leaves_nobody_alone() {
+    // It gives back what somebody stored, with the type that was stored.
+    let store = Upstream::answering(|_| {
+        let mut response = Response::new(Body::from("stored"));
+        let named = http::HeaderValue::from_static("application/grpc");
+        response.headers_mut().insert("content-type", named);
+        response
+    })
+    .await;
+    let gateway = before(&[&store.url()], SETTINGS).await;
+    for _ in 0..8 {
+        let url = format!("http://{}/x", gateway.address());
+        let request = Request::get(url).header("content-type", "application/grpc");
+        let answer = send(request.body(Full::default()).expect("a request")).await;
+        assert_eq!(answer.status, 200);
+    }
+    assert_eq!(ready(&gateway).await["upstreams"][0]["failed"], 0);
+}

@@ -184,6 +184,17 @@ impl<C: Clock> Core<C> {
         Some(now)
     }
 
+    /// Looks whether calls hang. Whether that has just opened the circuit.
+    pub(super) fn opens_by_hanging(&self) -> bool {
+        let word = self.word();
+        let Some(calls) = self.in_flight.as_ref().filter(|_| word.is_closed()) else {
+            return false;
+        };
+        let now = self.now();
+        let overdue = calls.look(word.generation(), now);
+        overdue > 0 && self.opened_by_hanging(word, overdue, now)
+    }
+
     /// How long it is open, or its probes have, at most.
     fn stays_so(&self) -> Wait {
         let word = self.word();

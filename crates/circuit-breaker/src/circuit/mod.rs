@@ -126,6 +126,16 @@ impl<C: Clock> Circuit<C> {
         acquire::acquire(&self.core)
     }
 
+    /// Looks whether calls hang, where no call is admitted that would. Whether that has just opened it.
+    pub(crate) fn opens_by_hanging(&self) -> bool {
+        self.core.opens_by_hanging()
+    }
+
+    /// Whether somebody else has a handle or a permit.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.core) > 1
+    }
+
     /// Refuses a call that was not to be made, whatever has changed since.
     pub(crate) fn reject(&self, not_now: NotNow) -> Rejected {
         acquire::reject(&self.core, not_now)

@@ -6,10 +6,18 @@ use std::sync::Arc;
 use portcullis_core::{Clock, SystemClock};
 
 use super::core::Core;
+use super::in_flight::Place;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Tells a circuit when the request has been sent, which is when the turn of the dependency begins. Dropping it tells
-/// the same: whoever drops the body of a request wants no more of it.
+/// Tells a circuit whose turn it is while a request is being sent. It begins with the caller's.
+///
+/// | the body of the request | call | whose turn |
+/// |---|---|---|
+/// | was asked for more, and has none yet | [`waits`](Upload::waits) | the caller's: nothing is slow |
+/// | gave something, and was not asked for more since | [`goes_on`](Upload::goes_on) | the dependency's, from now on |
+/// | has ended, or is not wanted any more | [`sent`](Upload::sent), or drop it | the dependency's, from now on |
+///
+/// So a caller who trickles is not held against the dependency, and one that does not read what is there is.
 pub struct Upload<C: Clock = SystemClock> {
     core: Arc<Core<C>>,
     generation: u32,
@@ -21,8 +29,8 @@ pub struct Upload<C: Clock = SystemClock> {
 ///
 /// | word | |
 /// |---|---|
-/// | 0 | not yet |
-/// | n | at n − 1 nanoseconds |
+/// | 0 | the caller's turn |
+/// | n | the dependency's, since n − 1 nanoseconds |
 /// | the maximum | it does not matter any more |
 #[derive(Debug)]
 pub(super) struct Sent(AtomicU64);
@@ -59,8 +67,21 @@ impl<C: Clock> Upload<C> {
     /// The request has been sent.
     pub fn sent(self) {}
 
-    fn tell(&self) {
-        if self.sent.is_over() {
+    /// The caller has to say more before it goes on.
+    pub fn waits(&self) {
+        let Some(since) = self.sent.pause() else {
+            return;
+        };
+        if self.is_probe {
+            self.core.probe_uploads(self.generation);
+        } else if let Some(calls) = &self.core.in_flight {
+            calls.leave(self.generation, Place::at(calls, since));
+        }
+    }
+
+    /// What the caller said is there: it is for the dependency to take it.
+    pub fn goes_on(&self) {
+        if !self.sent.is_callers() {
             return;
         }
         let now = self.core.now();
@@ -79,7 +100,7 @@ impl<C: Clock> Upload<C> {
 
 impl<C: Clock> Drop for Upload<C> {
     fn drop(&mut self) {
-        self.tell();
+        self.goes_on();
     }
 }
 
@@ -113,8 +134,20 @@ impl Sent {
         }
     }
 
-    /// Whether it was sent, or does not matter any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.0.load(Ordering::Acquire) != NOT_YET
+    /// It is the caller's turn again. Since when it was the dependency's; none if it was not.
+    fn pause(&self) -> Option<u64> {
+        let word = self.0.load(Ordering::Acquire);
+        if word == NOT_YET || word == OVER {
+            return None;
+        }
+        let paused = self
+            .0
+            .compare_exchange(word, NOT_YET, Ordering::AcqRel, Ordering::Acquire);
+        paused.ok().map(|word| word - 1)
+    }
+
+    /// Whether it is the caller's turn.
+    fn is_callers(&self) -> bool {
+        self.0.load(Ordering::Acquire) == NOT_YET
     }
 }

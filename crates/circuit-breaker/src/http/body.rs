@@ -6,36 +6,36 @@ use std::task::{Context, Poll, ready};
 
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
-use pin_project::pin_project;
+use pin_project::{pin_project, pinned_drop};
 use portcullis_core::{AtHead, ClassifyHttp, Clock, Outcome, Protocol, SystemClock};
 
+use super::request::Broken;
 use crate::Permit;
+use crate::guard::OnPanic;
 
-/// A body that tells the circuit how it ended: with its trailers, without any, or broken off. Whoever drops it before
-/// says nothing about the dependency.
-#[pin_project]
-pub struct WatchedBody<B, K, C: Clock = SystemClock> {
+/// A body that tells the circuit how it ended: with its trailers, without any, or broken off; or that whoever read it
+/// wanted no more of it.
+#[pin_project(PinnedDrop)]
+pub struct WatchedBody<B, K: ClassifyHttp, C: Clock = SystemClock> {
     #[pin]
     body: B,
     watch: Option<Watch<K, C>>,
 }
 
 struct Watch<K, C: Clock> {
-    permit: Permit<C>,
+    /// There until it is settled.
+    permit: Option<Permit<C>>,
     classify: K,
     protocol: Protocol,
+    broken: Option<Broken>,
 }
 
 // === impl WatchedBody ===
 
-impl<B, K, C: Clock> WatchedBody<B, K, C> {
-    pub(super) fn new(body: B, watch: Option<(Permit<C>, K)>, protocol: Protocol) -> Self {
-        let watch = watch.map(|(permit, classify)| Watch {
-            permit,
-            classify,
-            protocol,
-        });
-        Self { body, watch }
+impl<B, K: ClassifyHttp, C: Clock> WatchedBody<B, K, C> {
+    /// A body that nobody watches.
+    pub(super) const fn unwatched(body: B) -> Self {
+        Self { body, watch: None }
     }
 
     /// The body of an answer to a request of `protocol`, for whoever makes calls without the layer: settles `permit`
@@ -43,13 +43,26 @@ impl<B, K, C: Clock> WatchedBody<B, K, C> {
     #[must_use]
     pub fn of(
         response: Response<B>,
-        mut permit: Option<Permit<C>>,
+        permit: Option<Permit<C>>,
         classify: K,
         protocol: Protocol,
     ) -> Response<Self>
     where
         B: Body,
-        K: ClassifyHttp,
+    {
+        Self::broken_by(response, permit, classify, protocol, None)
+    }
+
+    /// The same, and the caller may break its request off meanwhile.
+    pub(super) fn broken_by(
+        response: Response<B>,
+        mut permit: Option<Permit<C>>,
+        classify: K,
+        protocol: Protocol,
+        broken: Option<Broken>,
+    ) -> Response<Self>
+    where
+        B: Body,
     {
         if permit.is_some() {
             let outcome = match classify.head(protocol, response.status(), response.headers()) {
@@ -68,8 +81,13 @@ impl<B, K, C: Clock> WatchedBody<B, K, C> {
         if let Some(permit) = &mut permit {
             permit.answered();
         }
-        let watch = permit.map(|permit| (permit, classify));
-        response.map(|body| Self::new(body, watch, protocol))
+        let watch = permit.map(|permit| Watch {
+            permit: Some(permit),
+            classify,
+            protocol,
+            broken,
+        });
+        response.map(|body| Self { body, watch })
     }
 
     /// The body inside.
@@ -92,24 +110,33 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.body.as_mut().poll_frame(cx));
         let Some(watch) = this.watch else {
-            return Poll::Ready(frame);
+            return this.body.poll_frame(cx);
         };
+        let guard = OnPanic(&mut watch.permit);
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        drop(guard);
+        let end = |trailers| Some(watch.classify.end(watch.protocol, trailers));
         let outcome = match &frame {
-            None => Some(watch.classify.end(watch.protocol, None)),
+            None => end(None),
+            // An answer to half a request is none.
+            Some(Err(_)) if watch.broken.as_ref().is_some_and(Broken::is_set) => {
+                Some(Outcome::Ignore)
+            }
             Some(Err(_)) => Some(Outcome::Failure),
             Some(Ok(frame)) => match frame.trailers_ref() {
-                Some(trailers) => Some(watch.classify.end(watch.protocol, Some(trailers))),
-                // Servers do not ask again once this is true.
-                None if this.body.is_end_stream() => Some(watch.classify.end(watch.protocol, None)),
+                Some(trailers) => end(Some(trailers)),
+                // Servers do not ask again once one of these is so.
+                None if this.body.is_end_stream() || this.body.size_hint().exact() == Some(0) => {
+                    end(None)
+                }
                 None => None,
             },
         };
         if let Some(outcome) = outcome
-            && let Some(watch) = this.watch.take()
+            && let Some(permit) = watch.permit.take()
         {
-            watch.permit.settle(outcome);
+            permit.settle(outcome);
         }
         Poll::Ready(frame)
     }
@@ -123,7 +150,20 @@ where
     }
 }
 
-impl<B, K, C: Clock> fmt::Debug for WatchedBody<B, K, C> {
+#[pinned_drop]
+impl<B, K: ClassifyHttp, C: Clock> PinnedDrop for WatchedBody<B, K, C> {
+    fn drop(self: Pin<&mut Self>) {
+        // Not by a panic: what the answer was like is not known then.
+        if let Some(watch) = self.project().watch
+            && let Some(permit) = watch.permit.take()
+            && !std::thread::panicking()
+        {
+            permit.settle(watch.classify.dropped(watch.protocol));
+        }
+    }
+}
+
+impl<B, K: ClassifyHttp, C: Clock> fmt::Debug for WatchedBody<B, K, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WatchedBody").finish_non_exhaustive()
     }

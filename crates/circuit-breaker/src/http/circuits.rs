@@ -18,11 +18,23 @@ pub trait Circuits: Send + Sync + 'static {
     /// [`Rejected`] if it is not to be made.
     fn try_acquire(&self, head: Head<'_>) -> Result<Permit<Self::Clock>, Rejected>;
 
+    /// Whether every request would be refused now: then the service inside is not even asked whether it is ready.
+    fn refuses_all(&self) -> bool {
+        false
+    }
+
     /// The service inside failed before there was a request.
     fn not_ready(&self) {}
+
+    /// The service inside is not ready. Whether that is so because calls hang, for which a circuit has just opened.
+    fn hangs(&self) -> bool {
+        false
+    }
 }
 
 /// A circuit for each key, and how to tell the key of a request.
+///
+/// Whether the service inside can get ready at all counts for nobody: before there is a request there is no key.
 ///
 /// The key must not be the caller's to choose freely: at the bound of [`KeyedCircuits`] whoever is new shares a circuit.
 pub struct ByKey<K, F, C: Clock = SystemClock> {
@@ -40,8 +52,16 @@ impl<C: Clock> Circuits for Circuit<C> {
         Circuit::try_acquire(self)
     }
 
+    fn refuses_all(&self) -> bool {
+        self.refuses().is_some()
+    }
+
     fn not_ready(&self) {
         self.fail();
+    }
+
+    fn hangs(&self) -> bool {
+        self.opens_by_hanging()
     }
 }
 

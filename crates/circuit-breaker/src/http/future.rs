@@ -8,9 +8,12 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project::pin_project;
-use portcullis_core::{ClassifyHttp, Clock, Protocol, Refusal, RequestContext, ResponseBody};
+use portcullis_core::{
+    ClassifyHttp, Clock, Outcome, Protocol, Refusal, RequestContext, ResponseBody,
+};
 
 use super::body::WatchedBody;
+use super::request::Broken;
 use crate::Permit;
 use crate::guard::OnPanic;
 
@@ -42,6 +45,7 @@ pub(super) struct Call<K, C: Clock> {
     pub(super) classify: Option<K>,
     pub(super) protocol: Protocol,
     context: Option<RequestContext>,
+    broken: Option<Broken>,
 }
 
 // === impl ResponseFuture ===
@@ -95,12 +99,14 @@ impl<K, C: Clock> Call<K, C> {
         classify: K,
         protocol: Protocol,
         context: Option<RequestContext>,
+        broken: Option<Broken>,
     ) -> Self {
         Self {
             permit,
             classify: Some(classify),
             protocol,
             context,
+            broken,
         }
     }
 
@@ -113,7 +119,7 @@ impl<K, C: Clock> Call<K, C> {
         let permit = self.permit.take();
         // Polled after it was over, which is nobody's right, it has no classifier any more.
         let (Some(classify), protocol) = (self.classify.take(), self.protocol) else {
-            let watched = |body| ResponseBody::inner(WatchedBody::new(body, None, self.protocol));
+            let watched = |body| ResponseBody::inner(WatchedBody::unwatched(body));
             return result.map(|response| response.map(watched));
         };
         match result {
@@ -126,12 +132,19 @@ impl<K, C: Clock> Call<K, C> {
                     }
                     Some(permit)
                 });
-                let response = WatchedBody::of(response, permit, classify, protocol);
+                let broken = self.broken.take();
+                let response = WatchedBody::broken_by(response, permit, classify, protocol, broken);
                 Ok(response.map(ResponseBody::inner))
             }
             Err(error) => {
                 if let Some(permit) = permit {
-                    permit.settle(classify.error(&error));
+                    let broken = self.broken.as_ref().is_some_and(Broken::is_set);
+                    // Whatever became of it: half a request is the caller's doing.
+                    permit.settle(if broken {
+                        Outcome::Ignore
+                    } else {
+                        classify.error(&error)
+                    });
                 }
                 Err(error)
             }

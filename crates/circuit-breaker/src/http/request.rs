@@ -1,8 +1,10 @@
-//! The body of a request, which tells when it has been sent.
+//! The body of a request, which tells whose turn it is.
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
@@ -10,21 +12,44 @@ use portcullis_core::Clock;
 
 use crate::Upload;
 
-/// The body of a request. While it is being sent the caller has the word, and nothing that the dependency does is slow.
+/// The body of a request. While it is asked for more and has none, the caller has the word, and nothing that the
+/// dependency does is slow; and if the caller breaks it off, whatever comes of that is not the dependency's fault.
 #[pin_project]
 pub struct RequestBody<B> {
     #[pin]
     body: B,
-    /// Tells that it was sent when it is dropped.
-    upload: Option<Box<dyn Send + Sync>>,
+    turns: Option<Box<dyn Turns>>,
+    broken: Option<Broken>,
+}
+
+/// Whether the caller broke the body of its request off.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Broken(Arc<AtomicBool>);
+
+/// An [`Upload`], whatever the clock.
+trait Turns: Send + Sync {
+    fn waits(&self);
+    fn goes_on(&self);
 }
 
 // === impl RequestBody ===
 
 impl<B> RequestBody<B> {
-    pub(super) fn new<C: Clock>(body: B, upload: Option<Upload<C>>) -> Self {
-        let upload = upload.map(|upload| Box::new(upload) as Box<dyn Send + Sync>);
-        Self { body, upload }
+    pub(super) fn new<C: Clock>(
+        body: B,
+        upload: Option<Upload<C>>,
+        broken: Option<Broken>,
+    ) -> Self {
+        // Nobody has asked it for anything yet.
+        let turns = upload.map(|upload| {
+            upload.goes_on();
+            Box::new(upload) as Box<dyn Turns>
+        });
+        Self {
+            body,
+            turns,
+            broken,
+        }
     }
 
     /// The body inside.
@@ -32,7 +57,7 @@ impl<B> RequestBody<B> {
         &self.body
     }
 
-    /// The body inside, without what tells when it was sent: it has been, from here on.
+    /// The body inside, without what tells whose turn it is: it is the dependency's from here on.
     pub fn into_inner(self) -> B {
         self.body
     }
@@ -46,12 +71,28 @@ impl<B: Body> Body for RequestBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let frame = ready!(this.body.as_mut().poll_frame(cx));
-        if this.upload.is_some() && (!matches!(frame, Some(Ok(_))) || this.body.is_end_stream()) {
-            *this.upload = None;
+        let this = self.project();
+        let frame = this.body.poll_frame(cx);
+        match &frame {
+            Poll::Pending => {
+                if let Some(turns) = this.turns {
+                    turns.waits();
+                }
+            }
+            Poll::Ready(Some(Ok(_))) => {
+                if let Some(turns) = this.turns {
+                    turns.goes_on();
+                }
+            }
+            Poll::Ready(Some(Err(_))) => {
+                if let Some(broken) = this.broken {
+                    broken.0.store(true, Ordering::Release);
+                }
+                *this.turns = None;
+            }
+            Poll::Ready(None) => *this.turns = None,
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -66,5 +107,25 @@ impl<B: Body> Body for RequestBody<B> {
 impl<B> fmt::Debug for RequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestBody").finish_non_exhaustive()
+    }
+}
+
+// === impl Broken ===
+
+impl Broken {
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+// === impl Upload ===
+
+impl<C: Clock> Turns for Upload<C> {
+    fn waits(&self) {
+        Upload::waits(self);
+    }
+
+    fn goes_on(&self) {
+        Upload::goes_on(self);
     }
 }

@@ -80,6 +80,16 @@ pub trait ClassifyHttp: Send + Sync + 'static {
     /// What the end of its body says, if the head left it open. `trailers` are what came at the end.
     fn end(&self, protocol: Protocol, trailers: Option<&HeaderMap>) -> Outcome;
 
+    /// What it says that the caller dropped the body before its end: over HTTP the head was good, and that is what is
+    /// known; over gRPC nothing is known without the status.
+    fn dropped(&self, protocol: Protocol) -> Outcome {
+        if protocol.is_grpc() {
+            Outcome::Ignore
+        } else {
+            Outcome::Success
+        }
+    }
+
     /// What an error of the service says.
     fn error<E: 'static>(&self, error: &E) -> Outcome {
         let _ = error;

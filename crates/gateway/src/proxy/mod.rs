@@ -217,7 +217,9 @@ impl Shared {
         }
         // The server says which it speaks.
         *response.version_mut() = Version::HTTP_11;
-        let response = WatchedBody::of(response, permit, HttpOutcomes::new(), protocol);
+        // Over HTTP/1.1 there is no gRPC, whatever the client calls it.
+        let judged_as = if http2 { protocol } else { Protocol::Http };
+        let response = WatchedBody::of(response, permit, HttpOutcomes::new(), judged_as);
         Ok(response
             .map(|body| ResponseBody::inner(Download::new(body, http2, trailers, exchange, lease))))
     }

@@ -50,6 +50,10 @@ impl Upload {
 
     /// The same, which tells the circuit of the upstream too.
     pub(super) fn telling(mut self, sending: Option<portcullis_circuit_breaker::Upload>) -> Self {
+        // Nobody has asked it for anything yet.
+        if let Some(sending) = &sending {
+            sending.goes_on();
+        }
         self.sending = sending;
         self
     }
@@ -79,6 +83,9 @@ impl http_body::Body for Upload {
                     room => {
                         self.room = room.flatten();
                         self.exchange.client_spoke();
+                        if let Some(sending) = &self.sending {
+                            sending.goes_on();
+                        }
                         return Poll::Ready(Some(Ok(frame)));
                     }
                 }
@@ -94,7 +101,12 @@ impl http_body::Body for Upload {
             }
             Poll::Pending => match self.exchange.wait_for_client(cx.waker()) {
                 Some(cause) => UploadError::Over(cause),
-                None => return Poll::Pending,
+                None => {
+                    if let Some(sending) = &self.sending {
+                        sending.waits();
+                    }
+                    return Poll::Pending;
+                }
             },
         };
         Poll::Ready(Some(Err(error)))

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
@@ -60,31 +61,29 @@ impl Upstreams {
 
     /// The upstream whose turn it is among those that are worth asking, and the right to ask it.
     pub(super) fn next(&self) -> Result<(&Origin, Option<Permit>), NoAnswer> {
-        let count = self.all.len();
-        let first = match count {
-            0 => return Err(NoAnswer::Unreachable),
-            1 => 0,
-            _ => self.turn.fetch_add(1, Ordering::Relaxed) % count,
+        let worth_asking = || {
+            let all = self.all.iter();
+            all.filter(|origin| origin.circuit.as_ref().is_none_or(Circuit::admits))
         };
-        let in_turn = || (0..count).map(|further| &self.all[(first + further) % count]);
-        for origin in in_turn() {
-            match &origin.circuit {
+        // Among those that are worth asking: so that the neighbour of one that is not does not get its turn as well.
+        let turn = match &*self.all {
+            [] => return Err(NoAnswer::Unreachable),
+            [_] => 0,
+            _ => self.turn.fetch_add(1, Ordering::Relaxed),
+        };
+        let place = turn.checked_rem(worth_asking().count()).unwrap_or_default();
+        let mut wait = None::<Duration>;
+        // One may have changed its mind in between; then whoever is there.
+        for origin in worth_asking().skip(place).take(1).chain(&self.all) {
+            match origin.circuit.as_ref().map(Circuit::try_acquire) {
                 None => return Ok((origin, None)),
-                // It may have changed its mind in between.
-                Some(circuit) if circuit.admits() => {
-                    if let Ok(permit) = circuit.try_acquire() {
-                        return Ok((origin, Some(permit)));
-                    }
+                Some(Ok(permit)) => return Ok((origin, Some(permit))),
+                Some(Err(rejected)) => {
+                    let left = rejected.retry_after().unwrap_or_default();
+                    wait = Some(wait.map_or(left, |wait| wait.min(left)));
                 }
-                Some(_) => {}
             }
         }
-        // The first that comes back.
-        let refusals = in_turn().filter_map(|origin| match &origin.circuit {
-            Some(circuit) => circuit.try_acquire().err(),
-            None => None,
-        });
-        let wait = refusals.filter_map(|rejected| rejected.retry_after()).min();
         Err(NoAnswer::CircuitOpen(wait.unwrap_or_default()))
     }
 }
@@ -190,12 +189,17 @@ mod tests {
                 origin.to_string()
             })
             .collect();
-        assert!(!asked.contains(&"http://a".to_owned()), "{asked:?}");
+        // Its turn goes to both of the others.
+        let times = |name: &str| asked.iter().filter(|asked| *asked == name).count();
+        assert_eq!(
+            (times("http://a"), times("http://b"), times("http://c")),
+            (0, 3, 3)
+        );
         fail_next();
         fail_next();
         let Err(NoAnswer::CircuitOpen(wait)) = upstreams.next() else {
             panic!("all are open");
         };
-        assert!(!wait.is_zero() && wait <= std::time::Duration::from_secs(5));
+        assert!(!wait.is_zero() && wait <= Duration::from_secs(5));
     }
 }

@@ -26,7 +26,7 @@ use crate::{Circuit, CircuitBuilder};
 /// use portcullis_circuit_breaker::{Circuit, KeyedCircuits};
 ///
 /// # fn main() -> Result<(), portcullis_core::ConfigError> {
-/// let upstreams = KeyedCircuits::new(Circuit::builder("upstream"), 64)?;
+/// let upstreams = KeyedCircuits::new(Circuit::by_the_row("upstream"), 64)?;
 /// let permit = upstreams.get("10.0.0.7:8080").try_acquire();
 /// assert!(permit.is_ok());
 /// # Ok(())

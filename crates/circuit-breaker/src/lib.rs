@@ -53,7 +53,9 @@
 //!
 //! # Limitations
 //!
-//! The state is of one process. With few calls, choose limits that few calls can reach.
+//! The state is of one process. With few calls, choose limits that few calls can reach. There is no timer: what hangs
+//! is noticed by the next caller, and a caller that already waits for a service to get ready is not woken. A dependency
+//! that blames itself for what its callers do, with 500 or code 13, is believed.
 
 #[cfg_attr(portcullis_loom, allow(dead_code, reason = "the models use the parts"))]
 mod circuit;

@@ -23,7 +23,8 @@ impl Circuit {
     /// Three failures in a row, whenever they were; open for 5 s, then longer up to a minute; one probe.
     ///
     /// For a dependency that is asked a few times an hour, such as the keys of an issuer: there are never enough calls
-    /// for a rate.
+    /// for a rate. And for one of several instances, where others can take its turn: of the presets it finds a bad one
+    /// soonest, and tries it again least.
     pub fn by_the_row(name: impl Into<Arc<str>>) -> CircuitBuilder {
         let (first, most) = (Duration::from_secs(5), Duration::from_secs(60));
         let backoff = portcullis_core::Backoff::exponential(first, most);

@@ -15,7 +15,8 @@ use crate::sync::Ordering;
 pub struct Snapshot {
     /// The state.
     pub state: CircuitState,
-    /// Calls in the window: of half-open its probes that are back, of open what it opened by.
+    /// Calls in the window: of half-open its probes that are back, of open what it opened by (in a window of time as
+    /// long as that is in it).
     pub calls: u64,
     /// Of these, how many failed.
     pub failed: u64,

@@ -316,6 +316,14 @@ fn readers_never_see_a_sync_without_what_it_brought() {
             });
         }
         for (n, ids) in (0..).zip(&tokens) {
+            // On a busy machine all would be written before anybody looks.
+            let begun = Instant::now();
+            while n == CHANGES / 2
+                && seen_clear.load(Ordering::Relaxed) == 0
+                && begun.elapsed() < Duration::from_secs(30)
+            {
+                std::thread::yield_now();
+            }
             writer.join(ids.tombstones[0].unwrap(), revoked(Kind::Token, n + 1));
             writer.publish(later(start, Duration::from_millis(n)));
         }

@@ -144,3 +144,34 @@ impl Observer for Opened {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_that_says_the_same_keeps_what_is_known() {
+        let settings = CircuitBreaker::default();
+        let first = Circuits::new(&settings, None);
+        let open = |circuits: &Circuits| {
+            let circuit = circuits.of("http://a").unwrap().unwrap();
+            circuit.state() == CircuitState::Open
+        };
+        let circuit = first.of("http://a").unwrap().unwrap();
+        circuit.move_to(CircuitState::Open).unwrap();
+        let same = Circuits::new(&settings, Some(&first));
+        assert!(open(&same));
+        assert_eq!(same.health()[0].opened, 1);
+
+        let other = CircuitBreaker {
+            minimum_calls: 7,
+            ..settings.clone()
+        };
+        assert!(!open(&Circuits::new(&other, Some(&same))));
+
+        same.of("http://b").unwrap();
+        same.keep(["http://b"]);
+        assert_eq!(same.health().len(), 1);
+        assert!(!open(&same), "forgotten, so made anew");
+    }
+}

@@ -103,8 +103,10 @@ async fn without_the_store_callers_are_neither_admitted_for_long_nor_called_bad(
         answer.status == 503 && answer.reason() == "revocation_stale"
     })
     .await;
+    // Requests are judged by a clock that may be two ticks ahead, so that one may be refused before this is said.
+    until(async || readiness(&two.here).await.1["synced"] == false).await;
     let (status, told) = readiness(&two.here).await;
-    assert_eq!((&*status, &told["synced"]), ("degraded", &json!(false)));
+    assert_eq!(status, "degraded");
     assert_eq!(told["troubles"][0]["trouble"], "unavailable");
     two.redis.restart().await;
     two.synced().await;

@@ -9,6 +9,7 @@
 //! | [`Refusal`], [`Protocol`] | one refused request as data, answered as HTTP problem or as gRPC trailers |
 //! | [`ResponseBody`] | the inner body, or our own bytes |
 //! | [`RequestContext`], [`RequestExt`] | what one request shares between its layers |
+//! | [`TraceContext`], [`RequestTrace`] | where a request stands in a distributed trace |
 //! | [`Observer`] | the one hook that every layer reports to |
 //! | [`Outcome`], [`Classify`], [`ClassifyHttp`] | whether a dependency did its job |
 //! | [`Admission`] | the gate before dear work for an unproven caller |
@@ -33,6 +34,7 @@ mod random;
 mod refusal;
 mod scopes;
 mod secret;
+mod trace;
 mod ttl;
 
 pub use admission::{Admission, Work};
@@ -44,7 +46,7 @@ pub use client_ip::{
 };
 pub use clock::{Clock, CoarseClock, SystemClock, UnixTime};
 pub use config_error::{ConfigError, ConfigProblem, Problems};
-pub use context::{RequestContext, RequestExt};
+pub use context::{Entered, InScope, RequestContext, RequestExt};
 pub use head::Head;
 pub use identity::{
     ClaimsError, Identity, IdentityParts, MemoKey, OutageCause, Provenance, TokenHash,
@@ -56,6 +58,10 @@ pub use observer::{
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};
 pub use secret::Secret;
+pub use trace::{
+    BadTraceparent, Carried, PerSecond, RequestTrace, SpanId, TraceContext, TraceFlags, TraceId,
+    Traceparent,
+};
 pub use ttl::{RefreshAhead, Ttl};
 
 /// Entry points for fuzzing the parsers of untrusted bytes.
@@ -63,6 +69,7 @@ pub use ttl::{RefreshAhead, Ttl};
 pub mod fuzz {
     pub use crate::classify::fuzz_classify;
     pub use crate::client_ip::fuzz_client_ip;
+    pub use crate::trace::fuzz_traceparent;
 }
 
 /// The examples of the README.

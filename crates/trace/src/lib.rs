@@ -1,0 +1,3 @@
+//! Trace propagation.
+
+mod codec;

@@ -52,8 +52,8 @@ pub use identity::{
     ClaimsError, Identity, IdentityParts, MemoKey, OutageCause, Provenance, TokenHash,
 };
 pub use observer::{
-    CircuitEvent, CircuitEventKind, CircuitState, KeysEvent, KeysOutcome, Observer, VerdictEvent,
-    VerdictOutcome,
+    CircuitEvent, CircuitEventKind, CircuitState, Ending, GrpcStatus, KeysEvent, KeysOutcome,
+    Observer, Phase, RequestBegan, RequestEnded, Side, VerdictEvent, VerdictOutcome,
 };
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};

@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::{OutageCause, Provenance};
 
 mod circuit;
+mod request;
 
 pub use circuit::{CircuitEvent, CircuitEventKind, CircuitState};
+pub use request::{Ending, GrpcStatus, Phase, RequestBegan, RequestEnded, Side};
 
 /// A receiver of typed events.
 ///
@@ -30,6 +32,21 @@ pub trait Observer: Send + Sync + 'static {
     /// A circuit moved, or refused a call.
     fn circuit(&self, event: &CircuitEvent<'_>) {
         let _ = event;
+    }
+
+    /// A request came in, or a call goes out.
+    fn request_began(&self, event: &RequestBegan) {
+        let _ = event;
+    }
+
+    /// A request, or a call, is over.
+    fn request_ended(&self, event: &RequestEnded<'_>) {
+        let _ = event;
+    }
+
+    /// Whether it listens to [`request_ended`](Self::request_ended): where nobody does, no clock is read for it.
+    fn times_requests(&self) -> bool {
+        true
     }
 }
 
@@ -103,7 +120,11 @@ pub enum KeysOutcome {
 
 // === impl Observer ===
 
-impl Observer for () {}
+impl Observer for () {
+    fn times_requests(&self) -> bool {
+        false
+    }
+}
 
 impl<O: Observer + ?Sized> Observer for Arc<O> {
     fn verdict(&self, event: &VerdictEvent<'_>) {
@@ -116,6 +137,18 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
 
     fn circuit(&self, event: &CircuitEvent<'_>) {
         (**self).circuit(event);
+    }
+
+    fn request_began(&self, event: &RequestBegan) {
+        (**self).request_began(event);
+    }
+
+    fn request_ended(&self, event: &RequestEnded<'_>) {
+        (**self).request_ended(event);
+    }
+
+    fn times_requests(&self) -> bool {
+        (**self).times_requests()
     }
 }
 
@@ -134,6 +167,20 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn circuit(&self, event: &CircuitEvent<'_>) {
         self.0.circuit(event);
         self.1.circuit(event);
+    }
+
+    fn request_began(&self, event: &RequestBegan) {
+        self.0.request_began(event);
+        self.1.request_began(event);
+    }
+
+    fn request_ended(&self, event: &RequestEnded<'_>) {
+        self.0.request_ended(event);
+        self.1.request_ended(event);
+    }
+
+    fn times_requests(&self) -> bool {
+        self.0.times_requests() || self.1.times_requests()
     }
 }
 

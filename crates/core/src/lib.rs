@@ -46,7 +46,7 @@ pub use client_ip::{
 };
 pub use clock::{Clock, CoarseClock, SystemClock, UnixTime};
 pub use config_error::{ConfigError, ConfigProblem, Problems};
-pub use context::{Entered, InScope, RequestContext, RequestExt};
+pub use context::{Entered, InScope, Lent, RequestContext, RequestExt};
 pub use head::Head;
 pub use identity::{
     ClaimsError, Identity, IdentityParts, MemoKey, OutageCause, Provenance, TokenHash,

@@ -37,7 +37,7 @@ pub(super) fn pushback(metadata: &HeaderMap) -> Option<Duration> {
 }
 
 /// A number: digits and nothing else. One that is too large is the largest.
-pub(super) fn decimal(value: &HeaderValue) -> Option<u64> {
+pub(crate) fn decimal(value: &HeaderValue) -> Option<u64> {
     let digits = value.as_bytes();
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;

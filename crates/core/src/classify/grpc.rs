@@ -5,7 +5,7 @@ use ::http::{HeaderMap, HeaderName};
 use super::{AtHead, Outcome, delay};
 use crate::Protocol;
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// What the head of a successful answer to a request of `protocol` says.
 pub(super) fn head(protocol: Protocol, headers: &HeaderMap, only_client: bool) -> AtHead {

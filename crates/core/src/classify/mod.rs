@@ -11,7 +11,9 @@ mod grpc;
 mod http;
 mod outcome;
 
+pub(crate) use delay::decimal;
 pub use fuzz::fuzz_classify;
+pub(crate) use grpc::GRPC_STATUS;
 pub use http::HttpOutcomes;
 pub use outcome::Outcome;
 

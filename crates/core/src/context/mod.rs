@@ -11,7 +11,7 @@ use std::time::Instant;
 use http::Extensions;
 
 pub use attach::RequestExt;
-pub use scope::{Entered, InScope};
+pub use scope::{Entered, InScope, Lent};
 
 use crate::{ClientAddress, Identity, RequestTrace, TraceContext};
 

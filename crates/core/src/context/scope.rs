@@ -34,10 +34,15 @@ pub struct Entered {
     _thread: PhantomData<*const ()>,
 }
 
-/// Gives what a thread was lent back, also when a poll panics.
-struct Lent<'a> {
-    to: &'a mut Option<RequestContext>,
+/// The time within which a thread is lent a request, for the poll of a future that holds it; see
+/// [`RequestContext::lend`]. Also a poll that panics gives it back.
+#[must_use = "the thread has it until this is dropped"]
+pub struct Lent<'a> {
+    /// None if nothing was lent.
+    to: Option<&'a mut Option<RequestContext>>,
     before: Option<RequestContext>,
+    /// It belongs to the thread.
+    _thread: PhantomData<*const ()>,
 }
 
 // === impl RequestContext ===
@@ -81,6 +86,21 @@ impl RequestContext {
         InScope::new(future, Self::current())
     }
 
+    /// Makes what is in `slot` the current one until the guard is dropped: what [`in_scope`](Self::in_scope) does for
+    /// each poll, for futures and bodies that hold a context themselves. It is moved there and back, so nothing is
+    /// counted.
+    #[inline]
+    pub fn lend(slot: &mut Option<Self>) -> Lent<'_> {
+        let Some(context) = slot.take() else {
+            return Lent::NOTHING;
+        };
+        Lent {
+            before: replace(Some(context)),
+            to: Some(slot),
+            _thread: PhantomData,
+        }
+    }
+
     /// Makes it the current one on this thread until the guard is dropped: for code that is not asynchronous. Guards
     /// are dropped in the order opposite to that of their making.
     pub fn enter(self) -> Entered {
@@ -113,14 +133,7 @@ impl<F: Future> Future for InScope<F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.context.is_none() {
-            return this.future.poll(cx);
-        }
-        let before = replace(this.context.take());
-        let _lent = Lent {
-            to: this.context,
-            before,
-        };
+        let _lent = RequestContext::lend(this.context);
         this.future.poll(cx)
     }
 }
@@ -133,10 +146,26 @@ impl<F> fmt::Debug for InScope<F> {
 
 // === impl Lent ===
 
+impl Lent<'_> {
+    const NOTHING: Self = Self {
+        to: None,
+        before: None,
+        _thread: PhantomData,
+    };
+}
+
+impl fmt::Debug for Lent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Lent<'_> {
     #[inline]
     fn drop(&mut self) {
-        *self.to = replace(self.before.take());
+        if let Some(to) = self.to.take() {
+            *to = replace(self.before.take());
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
+use crate::classify::{GRPC_STATUS, decimal};
 use crate::{Protocol, RequestContext, TraceContext};
 
 /// A request came in, or a call goes out.
@@ -245,6 +246,13 @@ impl GrpcStatus {
         }
     }
 
+    /// The status in the headers of an answer that is trailers only, or in its trailers; none if there is none.
+    #[must_use]
+    pub fn of(metadata: &HeaderMap) -> Option<Self> {
+        let value = metadata.get(GRPC_STATUS)?;
+        Some(decimal(value).map_or(Self::UNKNOWN, Self::from_code))
+    }
+
     /// Its number.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -343,6 +351,17 @@ mod tests {
             let own = matches!(code, 2 | 4 | 12..=15);
             assert_eq!(of(Side::Server).is_some(), own, "{code}");
             assert_eq!(of(Side::Client).is_some(), code != 0, "{code}");
+        }
+        let mut metadata = HeaderMap::new();
+        assert_eq!(GrpcStatus::of(&metadata), None);
+        for (value, name) in [
+            ("0", "OK"),
+            ("14", "UNAVAILABLE"),
+            ("99", "UNKNOWN"),
+            ("x", "UNKNOWN"),
+        ] {
+            metadata.insert(GRPC_STATUS, value.parse().unwrap());
+            assert_eq!(GrpcStatus::of(&metadata).unwrap().as_str(), name);
         }
         assert_eq!(GrpcStatus::from_code(17), GrpcStatus::UNKNOWN);
         assert_eq!(GrpcStatus::from_code(u64::MAX).as_str(), "UNKNOWN");

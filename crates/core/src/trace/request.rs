@@ -109,6 +109,12 @@ impl RequestTrace {
         &self.carried
     }
 
+    /// Whether its own span, if it is not sampled, may be so later.
+    #[must_use]
+    pub const fn may_be_sampled(&self) -> bool {
+        self.wish.is_some()
+    }
+
     /// Its own span; a wish is granted or denied, once, if the caller is `known`.
     pub(crate) fn now(&self, known: bool) -> TraceContext {
         let Some(wish) = &self.wish else {

@@ -91,15 +91,17 @@ impl Host {
             Some(rest) => (rest.strip_prefix('.')?, true),
             None => (text, false),
         };
-        let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let inner = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'));
         let good = match inner {
             Some(address) => !below && address.parse::<std::net::Ipv6Addr>().is_ok(),
             None => {
                 !name.is_empty()
                     && !name.starts_with('.')
-                    && name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+                    && name.bytes().all(|byte| {
+                        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
+                    })
             }
         };
         let name = name.trim_end_matches('.').to_ascii_lowercase();
@@ -171,7 +173,9 @@ mod tests {
 
     #[test]
     fn every_entry_that_is_no_host_is_named() {
-        let wrong = ["http://a", "a:80", "a/b", "", "*", "*a", "*.", "*.*.a", "[::g]", "*.[::1]", ".a"];
+        let wrong = [
+            "http://a", "a:80", "a/b", "", "*", "*a", "*.", "*.*.a", "[::g]", "*.[::1]", ".a",
+        ];
         let error = Egress::only(wrong).unwrap_err();
         assert_eq!(error.problems().count(), wrong.len(), "{error}");
         assert_eq!(Egress::only([]).unwrap_err().problems().count(), 1);

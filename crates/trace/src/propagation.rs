@@ -90,7 +90,11 @@ impl Formats {
     pub fn parse(list: &str) -> Result<Self, ConfigError> {
         let mut formats = Self::NONE;
         let mut unknown = Vec::new();
-        let parts = || list.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let parts = || {
+            list.split(',')
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+        };
         if parts().next().is_none() {
             return Err(ConfigError::new("propagators", "is empty", REMEDY));
         }
@@ -125,7 +129,10 @@ impl Formats {
             return Ok(Self::W3C);
         };
         let rename = |error: ConfigError| {
-            let problems: Vec<_> = error.problems().map(|problem| problem.message.clone()).collect();
+            let problems: Vec<_> = error
+                .problems()
+                .map(|problem| problem.message.clone())
+                .collect();
             ConfigError::new(VARIABLE, problems.join(", "), REMEDY)
         };
         match value.to_str() {
@@ -227,12 +234,12 @@ pub(crate) const TRACESTATE_MOST: usize = 2048;
 
 /// Takes every header away that could carry a trace, in whatever format.
 pub(crate) fn strip(headers: &mut HeaderMap) {
-    for name in ALL {
+    for name in &ALL {
         headers.remove(name);
     }
 }
 
-const ALL: &[http::HeaderName] = &[
+static ALL: [http::HeaderName; 9] = [
     names::TRACEPARENT,
     names::TRACESTATE,
     names::BAGGAGE,

@@ -131,6 +131,11 @@ impl Default for Sampling {
 // === impl Sampler ===
 
 impl Sampler {
+    /// The same rules, counted from another instant.
+    pub(crate) fn since(&self, base: Instant) -> Self {
+        self.rules.sampler(base)
+    }
+
     /// What to do about a trace, of which a caller says `asked`.
     pub(crate) fn decide(
         &self,
@@ -173,7 +178,9 @@ impl Roots {
                     return Sampled::No;
                 };
                 // Seven bytes on the right are random, wherever one is.
-                let random = right.iter().fold(0, |all, byte| all << 8 | u64::from(*byte));
+                let random = right
+                    .iter()
+                    .fold(0, |all, byte| all << 8 | u64::from(*byte));
                 random % NonZeroU64::from(many) == 0
             }
         };

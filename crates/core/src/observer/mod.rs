@@ -44,8 +44,9 @@ pub trait Observer: Send + Sync + 'static {
         let _ = event;
     }
 
-    /// Whether it listens to [`request_ended`](Self::request_ended): where nobody does, no clock is read for it.
-    fn times_requests(&self) -> bool {
+    /// Whether it listens to [`request_began`](Self::request_began) and [`request_ended`](Self::request_ended): where
+    /// nobody does, no clock is read for them.
+    fn watches_requests(&self) -> bool {
         true
     }
 }
@@ -121,7 +122,7 @@ pub enum KeysOutcome {
 // === impl Observer ===
 
 impl Observer for () {
-    fn times_requests(&self) -> bool {
+    fn watches_requests(&self) -> bool {
         false
     }
 }
@@ -147,8 +148,8 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
         (**self).request_ended(event);
     }
 
-    fn times_requests(&self) -> bool {
-        (**self).times_requests()
+    fn watches_requests(&self) -> bool {
+        (**self).watches_requests()
     }
 }
 
@@ -179,8 +180,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
         self.1.request_ended(event);
     }
 
-    fn times_requests(&self) -> bool {
-        self.0.times_requests() || self.1.times_requests()
+    fn watches_requests(&self) -> bool {
+        self.0.watches_requests() || self.1.watches_requests()
     }
 }
 

@@ -1,0 +1,23 @@
+//! Requests that go out.
+
+mod service;
+
+use portcullis_core::SystemClock;
+
+pub use service::{ResendCount, TraceClient};
+
+use crate::egress::Egress;
+use crate::propagation::Formats;
+use crate::sampling::Sampler;
+use crate::span::Spans;
+
+/// What a [`TraceContextLayer`](crate::TraceContextLayer) of a client was told.
+#[derive(Clone, Debug)]
+pub struct Client<O = (), C = SystemClock> {
+    pub(crate) formats: Formats,
+    pub(crate) egress: Egress,
+    pub(crate) sampler: Sampler,
+    pub(crate) spans: Spans,
+    pub(crate) observer: O,
+    pub(crate) clock: C,
+}

@@ -1,0 +1,159 @@
+//! The service that reads the trace of each request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use portcullis_core::{
+    Clock, Head, Observer, Protocol, RequestBegan, RequestContext, RequestTrace, Side, SystemClock,
+};
+use tower_service::Service;
+
+use super::Server;
+use crate::arrive::arrive;
+use crate::body::{Asked, TraceBody};
+use crate::future::ResponseFuture;
+use crate::span;
+use crate::watch::{Running, Watch};
+
+/// A service whose requests are part of a trace. Made by
+/// [`TraceContextLayer::server`](crate::TraceContextLayer::server).
+///
+/// A request that has a trace already, by a layer further out, passes through.
+pub struct TraceServer<S, O = (), C = SystemClock> {
+    inner: S,
+    shared: Arc<Server<O, C>>,
+}
+
+// === impl TraceServer ===
+
+impl<S, O, C> TraceServer<S, O, C> {
+    pub(crate) const fn new(inner: S, shared: Arc<Server<O, C>>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// The service inside.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside, to be changed.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside, without the middleware.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, O, C, ReqBody, ResBody> Service<Request<ReqBody>> for TraceServer<S, O, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    O: Observer + Clone,
+    C: Clock,
+    ResBody: Body,
+{
+    type Response = Response<TraceBody<ResBody, O, C>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, O, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let asked = Asked::by(request.method());
+        let mut running = self.shared.arrived(&mut request);
+        let future = running.scope(|| self.inner.call(request));
+        ResponseFuture::new(future, asked, running)
+    }
+}
+
+impl<S: Clone, O, C> Clone for TraceServer<S, O, C> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<S: fmt::Debug, O, C> fmt::Debug for TraceServer<S, O, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceServer")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Server ===
+
+impl<O: Observer + Clone, C: Clock> Server<O, C> {
+    /// Gives a request its context, unless it is part of a trace already.
+    #[inline]
+    fn arrived<B>(&self, request: &mut Request<B>) -> Running<O, C> {
+        let held = RequestContext::find(request.extensions());
+        if held.is_some_and(|held| held.trace().is_some()) {
+            return Running::NOTHING;
+        }
+        let now = self.clock.now();
+        let trace = self.trace(request, now);
+        let watch = self.watch(request, now, &trace);
+        let context = match RequestContext::find(request.extensions()) {
+            Some(held) => {
+                held.set_trace(trace);
+                held.clone()
+            }
+            None => {
+                let context = RequestContext::traced(now, trace);
+                request.extensions_mut().insert(context.clone());
+                context
+            }
+        };
+        Running::new(Some(context), watch)
+    }
+
+    #[inline]
+    fn trace<B>(&self, request: &Request<B>, now: std::time::Instant) -> RequestTrace {
+        let found = self.formats.extract(request.headers());
+        let level = self.trust.level(Head::of(request));
+        arrive(found, level, &self.sampler, now, |format| {
+            self.formats.carried(format, request.headers())
+        })
+    }
+
+    /// Who looks at it, if anybody does.
+    #[inline]
+    fn watch<B>(
+        &self,
+        request: &Request<B>,
+        now: std::time::Instant,
+        trace: &RequestTrace,
+    ) -> Option<Watch<O, C>> {
+        let watched = self.observer.watches_requests();
+        if !watched && !span::listened_to() {
+            return None;
+        }
+        let protocol = Protocol::of(request.headers());
+        let began = RequestBegan::new(Side::Server, request.method(), protocol);
+        let span = span::server(&self.spans, &began, trace, request);
+        if !watched && span.is_disabled() {
+            return None;
+        }
+        Some(Watch {
+            observer: self.observer.clone(),
+            clock: self.clock.clone(),
+            spans: self.spans.clone(),
+            span,
+            began,
+            since: now,
+            own: trace.own(),
+            answered: None,
+            grpc_status: None,
+        })
+    }
+}

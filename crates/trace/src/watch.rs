@@ -1,0 +1,178 @@
+//! One request, or one call, that somebody watches.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, StatusCode};
+use portcullis_core::{
+    Clock, Ending, GrpcStatus, Observer, Phase, Protocol, RequestBegan, RequestContext,
+    RequestEnded, Side, TraceContext,
+};
+use tracing::Span;
+
+use crate::span::{self, Spans};
+
+/// What goes from a service to its future, and on to the body of the answer: who ends it is whoever has it last.
+///
+/// Dropped before it was told how it ended, it was given up.
+pub(crate) struct Running<O: Observer, C: Clock> {
+    /// Lent to the thread while it polls.
+    pub(crate) context: Option<RequestContext>,
+    /// None where nobody looks.
+    watch: Option<Box<Watch<O, C>>>,
+}
+
+/// What somebody is told of.
+pub(crate) struct Watch<O, C> {
+    pub(crate) observer: O,
+    pub(crate) clock: C,
+    pub(crate) spans: Spans,
+    pub(crate) span: Span,
+    pub(crate) began: RequestBegan,
+    pub(crate) since: Instant,
+    /// With the flags as they were then.
+    pub(crate) own: TraceContext,
+    pub(crate) answered: Option<(StatusCode, Duration)>,
+    pub(crate) grpc_status: Option<GrpcStatus>,
+}
+
+// === impl Running ===
+
+impl<O: Observer, C: Clock> Running<O, C> {
+    /// Neither scope nor watch.
+    pub(crate) const NOTHING: Self = Self {
+        context: None,
+        watch: None,
+    };
+
+    pub(crate) fn new(context: Option<RequestContext>, watch: Option<Watch<O, C>>) -> Self {
+        if let Some(watch) = &watch {
+            watch.observer.request_began(&watch.began);
+        }
+        Self {
+            context,
+            watch: watch.map(Box::new),
+        }
+    }
+
+    /// The request is the current one, and its span is entered, while this runs.
+    #[inline]
+    pub(crate) fn scope<R>(&mut self, run: impl FnOnce() -> R) -> R {
+        let _lent = RequestContext::lend(&mut self.context);
+        let _entered = self.watch.as_ref().map(|watch| watch.span.enter());
+        run()
+    }
+
+    /// What it is, to go on elsewhere.
+    pub(crate) const fn take(&mut self) -> Self {
+        Self {
+            context: self.context.take(),
+            watch: self.watch.take(),
+        }
+    }
+
+    /// Whether there is anything to do when it ends, or until then.
+    pub(crate) const fn is_nothing(&self) -> bool {
+        self.context.is_none() && self.watch.is_none()
+    }
+
+    /// The head of the answer is there.
+    pub(crate) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        let after = if watch.observer.watches_requests() {
+            watch.clock.now().saturating_duration_since(watch.since)
+        } else {
+            Duration::ZERO
+        };
+        watch.answered = Some((status, after));
+        if watch.began.protocol.is_grpc() {
+            watch.grpc_status = GrpcStatus::of(headers);
+        }
+        span::head(&watch.span, status);
+    }
+
+    /// The trailers of the answer are there.
+    pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(watch) = &mut self.watch
+            && watch.began.protocol.is_grpc()
+            && let Some(status) = GrpcStatus::of(trailers)
+        {
+            watch.grpc_status = Some(status);
+        }
+    }
+
+    /// It ended, with the last of the answer or with an error.
+    #[inline]
+    pub(crate) fn complete(&mut self) {
+        self.end(|_| Ending::Complete);
+    }
+
+    /// It ended with an error.
+    pub(crate) fn fail(&mut self) {
+        self.end(Ending::Failed);
+    }
+
+    #[inline]
+    fn end(&mut self, end: impl FnOnce(Phase) -> Ending) {
+        let context = self.context.take();
+        if let Some(watch) = self.watch.take() {
+            watch.end(context.as_ref(), end);
+        }
+    }
+}
+
+impl<O: Observer, C: Clock> Drop for Running<O, C> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.watch.is_some() {
+            self.end(if std::thread::panicking() {
+                Ending::Panicked
+            } else {
+                Ending::Cancelled
+            });
+        }
+    }
+}
+
+// === impl Watch ===
+
+impl<O: Observer, C: Clock> Watch<O, C> {
+    fn end(self: Box<Self>, context: Option<&RequestContext>, end: impl FnOnce(Phase) -> Ending) {
+        let end = end(if self.answered.is_some() {
+            Phase::Body
+        } else {
+            Phase::Head
+        });
+        let took = if self.observer.watches_requests() {
+            self.clock.now().saturating_duration_since(self.since)
+        } else {
+            Duration::ZERO
+        };
+        // A server's flags may have changed since; those of a call went out with it.
+        let span = match (self.began.side, context) {
+            (Side::Server, Some(context)) => context.trace_context().unwrap_or(self.own),
+            _ => self.own,
+        };
+        let mut event = RequestEnded::new(self.began, span, end, took).of(context);
+        if let Some((status, after)) = self.answered {
+            event = event.answered(status, after);
+        }
+        if let Some(status) = self.status_of_grpc(end) {
+            event = event.with_grpc_status(status);
+        }
+        span::ended(&self.spans, &self.span, &event);
+        self.observer.request_ended(&event);
+    }
+
+    fn status_of_grpc(&self, end: Ending) -> Option<GrpcStatus> {
+        let none = match (self.began.protocol, end) {
+            (Protocol::Http, _) => return None,
+            (_, Ending::Cancelled(_)) => Some(GrpcStatus::CANCELLED),
+            // Its trailers are in the body, which nobody reads here.
+            (Protocol::GrpcWeb | Protocol::GrpcWebText, Ending::Complete) => None,
+            _ => Some(GrpcStatus::UNKNOWN),
+        };
+        self.grpc_status.or(none)
+    }
+}

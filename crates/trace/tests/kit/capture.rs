@@ -1,0 +1,98 @@
+//! A subscriber that remembers spans.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::{Layer, Registry};
+
+/// The spans that closed, in order, and the events within them.
+#[derive(Clone, Default)]
+pub(crate) struct Spans(Arc<Mutex<Vec<Shown>>>);
+
+/// A span: its fields, and whether it is over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) name: &'static str,
+    pub(crate) parent: Option<String>,
+    pub(crate) fields: BTreeMap<String, String>,
+}
+
+struct Fields(BTreeMap<String, String>);
+
+// === impl Spans ===
+
+impl Spans {
+    /// A subscriber that shows what it is told here.
+    pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync {
+        Registry::default().with(self.clone())
+    }
+
+    pub(crate) fn closed(&self) -> Vec<Shown> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn only(&self) -> Shown {
+        let closed = self.closed();
+        assert_eq!(closed.len(), 1, "{closed:?}");
+        closed[0].clone()
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields(BTreeMap::new());
+        attributes.record(&mut fields);
+        let span = context.span(id).unwrap();
+        span.extensions_mut().insert(fields);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
+        let span = context.span(id).unwrap();
+        values.record(span.extensions_mut().get_mut::<Fields>().unwrap());
+    }
+
+    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {}
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let span = context.span(&id).unwrap();
+        let parent = span.parent().and_then(|parent| {
+            let extensions = parent.extensions();
+            extensions
+                .get::<Fields>()
+                .unwrap()
+                .0
+                .get("span_id")
+                .cloned()
+        });
+        let fields = span.extensions_mut().remove::<Fields>().unwrap().0;
+        self.0.lock().unwrap().push(Shown {
+            name: span.name(),
+            parent,
+            fields,
+        });
+    }
+}
+
+// === impl Shown ===
+
+impl Shown {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().to_owned(), value.to_owned());
+    }
+}

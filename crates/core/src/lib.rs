@@ -10,6 +10,7 @@
 //! | [`ResponseBody`] | the inner body, or our own bytes |
 //! | [`RequestContext`], [`RequestExt`] | what one request shares between its layers |
 //! | [`TraceContext`], [`RequestTrace`] | where a request stands in a distributed trace |
+//! | [`StageTimer`], [`Timed`], [`Stages`] | where the time of a request goes |
 //! | [`Observer`] | the one hook that every layer reports to |
 //! | [`Outcome`], [`Classify`], [`ClassifyHttp`] | whether a dependency did its job |
 //! | [`Admission`] | the gate before dear work for an unproven caller |
@@ -34,6 +35,7 @@ mod random;
 mod refusal;
 mod scopes;
 mod secret;
+mod stage;
 mod trace;
 mod ttl;
 
@@ -58,6 +60,7 @@ pub use observer::{
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};
 pub use secret::Secret;
+pub use stage::{Now, StageTimer, StageTimes, Stages, Timed};
 pub use trace::{
     BadTraceparent, Carried, PerSecond, RequestTrace, SpanId, TraceContext, TraceFlags, TraceId,
     Traceparent,

@@ -11,8 +11,10 @@ use std::time::Instant;
 use http::Extensions;
 
 pub use attach::RequestExt;
+pub(crate) use scope::{CurrentStage, enter_stage};
 pub use scope::{Entered, InScope, Lent};
 
+use crate::stage::{Now, Stages};
 use crate::{ClientAddress, Identity, RequestTrace, TraceContext};
 
 /// One object per request, shared by every layer that needs it.
@@ -31,6 +33,7 @@ struct Slots {
     route: OnceLock<Arc<str>>,
     client: OnceLock<ClientAddress>,
     trace: OnceLock<RequestTrace>,
+    stages: OnceLock<Box<Stages>>,
 }
 
 // === impl RequestContext ===
@@ -57,6 +60,7 @@ impl RequestContext {
             route: OnceLock::new(),
             client: OnceLock::new(),
             trace,
+            stages: OnceLock::new(),
         }))
     }
 
@@ -131,6 +135,23 @@ impl RequestContext {
     pub fn trace_context(&self) -> Option<TraceContext> {
         let known = self.0.identity.get().is_some();
         self.trace().map(|trace| trace.now(known))
+    }
+
+    /// The times of its stages, if somebody wanted to have them.
+    #[inline]
+    #[must_use]
+    pub fn stages(&self) -> Option<&Stages> {
+        self.0.stages.get().map(|stages| &**stages)
+    }
+
+    /// Times the stages of the request from now on, by the clock `now`.
+    pub fn time_stages(&self, now: Now) {
+        self.0.stages.get_or_init(|| Box::new(Stages::new(now)));
+    }
+
+    /// Whether both are the context of one request.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Fills the caller; says whether the slot was free.

@@ -11,7 +11,29 @@ use pin_project::pin_project;
 use super::RequestContext;
 
 thread_local! {
-    static CURRENT: Cell<Option<RequestContext>> = const { Cell::new(None) };
+    static CURRENT: Current = const {
+        Current {
+            context: Cell::new(None),
+            stage: Cell::new(CurrentStage::Off),
+        }
+    };
+}
+
+/// What a thread works for.
+struct Current {
+    context: Cell<Option<RequestContext>>,
+    stage: Cell<CurrentStage>,
+}
+
+/// The stage of the current request that a thread works in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CurrentStage {
+    /// Its stages are not timed, or there is no request.
+    Off,
+    /// None so far.
+    None,
+    /// This one.
+    Of(u8),
 }
 
 /// A future within which a request is the [current](RequestContext::current) one, on whatever thread it is polled.
@@ -29,7 +51,7 @@ pub struct InScope<F> {
 /// The time within which a request is the current one; see [`RequestContext::enter`].
 #[must_use = "it is the current one until this is dropped"]
 pub struct Entered {
-    before: Option<RequestContext>,
+    before: Before,
     /// It belongs to the thread.
     _thread: PhantomData<*const ()>,
 }
@@ -40,10 +62,19 @@ pub struct Entered {
 pub struct Lent<'a> {
     /// None if nothing was lent.
     to: Option<&'a mut Option<RequestContext>>,
-    before: Option<RequestContext>,
+    before: Before,
     /// It belongs to the thread.
     _thread: PhantomData<*const ()>,
 }
+
+/// What a thread worked for before.
+struct Before {
+    context: Option<RequestContext>,
+    stage: CurrentStage,
+}
+
+/// The time within which a thread works in another stage; see [`enter_stage`].
+pub(crate) struct InStage(Option<CurrentStage>);
 
 // === impl RequestContext ===
 
@@ -67,9 +98,9 @@ impl RequestContext {
         // A thread that ends has none any more.
         CURRENT
             .try_with(|current| {
-                let held = current.take();
+                let held = current.context.take();
                 let found = held.clone();
-                current.set(held);
+                current.context.set(held);
                 found
             })
             .ok()
@@ -95,7 +126,7 @@ impl RequestContext {
             return Lent::NOTHING;
         };
         Lent {
-            before: replace(Some(context)),
+            before: enter(context),
             to: Some(slot),
             _thread: PhantomData,
         }
@@ -105,17 +136,80 @@ impl RequestContext {
     /// are dropped in the order opposite to that of their making.
     pub fn enter(self) -> Entered {
         Entered {
-            before: replace(Some(self)),
+            before: enter(self),
             _thread: PhantomData,
         }
     }
 }
 
-fn replace(context: Option<RequestContext>) -> Option<RequestContext> {
-    CURRENT
-        .try_with(|current| current.replace(context))
-        .ok()
-        .flatten()
+#[inline]
+fn enter(context: RequestContext) -> Before {
+    let entered = CURRENT.try_with(|current| {
+        let timed = context.stages().is_some();
+        let held = current.context.take();
+        let stage = match current.stage.get() {
+            // The same one again: the stage goes on.
+            stage if timed && held.as_ref().is_some_and(|held| held.is(&context)) => stage,
+            _ if timed => CurrentStage::None,
+            _ => CurrentStage::Off,
+        };
+        current.context.set(Some(context));
+        Before {
+            context: held,
+            stage: current.stage.replace(stage),
+        }
+    });
+    entered.unwrap_or(Before::NOTHING)
+}
+
+/// Gives what a thread worked for before back to it, and takes what it worked for since.
+#[inline]
+fn leave(before: &mut Before) -> Option<RequestContext> {
+    let left = CURRENT.try_with(|current| {
+        current.stage.set(before.stage);
+        current.context.replace(before.context.take())
+    });
+    left.ok().flatten()
+}
+
+/// Works in another stage of a request until the guard is dropped, if that is the current one.
+pub(crate) fn enter_stage(context: &RequestContext, stage: u8) -> InStage {
+    let entered = CURRENT.try_with(|current| {
+        let held = current.context.take();
+        let same = held.as_ref().is_some_and(|held| held.is(context));
+        current.context.set(held);
+        same.then(|| current.stage.replace(CurrentStage::Of(stage)))
+    });
+    InStage(entered.ok().flatten())
+}
+
+// === impl Before ===
+
+impl Before {
+    const NOTHING: Self = Self {
+        context: None,
+        stage: CurrentStage::Off,
+    };
+}
+
+// === impl CurrentStage ===
+
+impl CurrentStage {
+    #[inline]
+    pub(crate) fn now() -> Self {
+        let now = CURRENT.try_with(|current| current.stage.get());
+        now.unwrap_or(Self::Off)
+    }
+}
+
+// === impl InStage ===
+
+impl Drop for InStage {
+    fn drop(&mut self) {
+        if let Some(before) = self.0 {
+            let _ = CURRENT.try_with(|current| current.stage.set(before));
+        }
+    }
 }
 
 // === impl InScope ===
@@ -149,7 +243,7 @@ impl<F> fmt::Debug for InScope<F> {
 impl Lent<'_> {
     const NOTHING: Self = Self {
         to: None,
-        before: None,
+        before: Before::NOTHING,
         _thread: PhantomData,
     };
 }
@@ -164,7 +258,7 @@ impl Drop for Lent<'_> {
     #[inline]
     fn drop(&mut self) {
         if let Some(to) = self.to.take() {
-            *to = replace(self.before.take());
+            *to = leave(&mut self.before);
         }
     }
 }
@@ -173,7 +267,7 @@ impl Drop for Lent<'_> {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        replace(self.before.take());
+        leave(&mut self.before);
     }
 }
 

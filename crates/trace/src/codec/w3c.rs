@@ -73,7 +73,8 @@ mod tests {
         assert_eq!(of(&[]), Extracted::Absent);
         assert_eq!(of(&[""]), Extracted::Invalid);
         let mut headers = HeaderMap::new();
-        let latin1 = HeaderValue::from_bytes(b"00-\xe0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let latin1 =
+            HeaderValue::from_bytes(b"00-\xe0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
         headers.insert(&TRACEPARENT, latin1.unwrap());
         assert_eq!(extract(&headers), Extracted::Invalid);
     }

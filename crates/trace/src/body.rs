@@ -45,7 +45,7 @@ impl<B, O: Observer, C: Clock> TraceBody<B, O, C> {
 
     /// The answer to a request of `method`.
     pub(crate) fn answer(
-        response: Response<B>,
+        mut response: Response<B>,
         asked: Asked,
         mut running: Running<O, C>,
     ) -> Response<Self>
@@ -55,7 +55,7 @@ impl<B, O: Observer, C: Clock> TraceBody<B, O, C> {
         let mut left = None;
         if !running.is_nothing() {
             let status = response.status();
-            running.head(status, response.headers());
+            running.head(status, response.headers_mut());
             let length = response.headers().get(CONTENT_LENGTH);
             left = length.and_then(|length| length.to_str().ok()?.parse().ok());
             let empty = left == Some(0) || response.body().is_end_stream();

@@ -10,8 +10,9 @@ use crate::client::{Client, TraceClient};
 use crate::egress::Egress;
 use crate::propagation::Formats;
 use crate::sampling::{Roots, Sampling};
-use crate::server::{Server, TraceServer};
+use crate::server::{Server, Timed, TraceServer};
 use crate::span::Spans;
+use crate::timings::Timings;
 use crate::trust::Trust;
 
 /// Carries a trace through a service: [`server`](TraceContextLayer::server) reads it from requests that come in,
@@ -37,7 +38,8 @@ impl TraceContextLayer<Server> {
             formats: Formats::W3C,
             trust: Trust::internal(),
             sampler: Sampling::new().sampler(Instant::now()),
-            spans: Spans::new(),
+            spans: Arc::default(),
+            timings: None,
             observer: (),
             clock: SystemClock,
         })
@@ -69,7 +71,19 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Server<O, C>> {
     /// What spans show.
     #[must_use]
     pub fn with_spans(self, spans: Spans) -> Self {
-        self.map(|server| Server { spans, ..server })
+        self.map(|server| Server {
+            spans: Arc::new(spans),
+            ..server
+        })
+    }
+
+    /// Which requests are timed, stage by stage, and who is told.
+    #[must_use]
+    pub fn with_timings(self, timings: Timings) -> Self {
+        self.map(|server| Server {
+            timings: Some(Timed::by(timings, &server.clock)),
+            ..server
+        })
     }
 
     /// Who is told of each request.
@@ -80,6 +94,7 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Server<O, C>> {
             trust: server.trust,
             sampler: server.sampler,
             spans: server.spans,
+            timings: server.timings,
             observer,
             clock: server.clock,
         })
@@ -93,6 +108,7 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Server<O, C>> {
             trust: server.trust,
             sampler: server.sampler.since(clock.now()),
             spans: server.spans,
+            timings: server.timings.map(|timed| Timed::by(timed.timings, &clock)),
             observer: server.observer,
             clock,
         })
@@ -120,7 +136,7 @@ impl TraceContextLayer<Client> {
             formats: Formats::W3C,
             egress: Egress::everywhere(),
             sampler: Sampling::new().sampler(Instant::now()),
-            spans: Spans::new(),
+            spans: Arc::default(),
             observer: (),
             clock: SystemClock,
         })
@@ -154,7 +170,10 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Client<O, C>> {
     /// What spans show.
     #[must_use]
     pub fn with_spans(self, spans: Spans) -> Self {
-        self.map(|client| Client { spans, ..client })
+        self.map(|client| Client {
+            spans: Arc::new(spans),
+            ..client
+        })
     }
 
     /// Who is told of each call.

@@ -11,6 +11,8 @@ mod propagation;
 mod sampling;
 mod server;
 mod span;
+mod stage;
+mod timings;
 mod trust;
 mod watch;
 
@@ -23,4 +25,6 @@ pub use propagation::{Format, Formats};
 pub use sampling::{Heard, Roots, Sampling};
 pub use server::{Server, TraceServer};
 pub use span::Spans;
+pub use stage::{Stage, StageFuture, StageLayer};
+pub use timings::{ServerTiming, Timings};
 pub use trust::{Trust, TrustLevel};

@@ -1,15 +1,17 @@
 //! One request, or one call, that somebody watches.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 use portcullis_core::{
     Clock, Ending, GrpcStatus, Observer, Phase, Protocol, RequestBegan, RequestContext,
-    RequestEnded, Side, TraceContext,
+    RequestEnded, Side, StageEvent, TraceContext,
 };
 use tracing::Span;
 
 use crate::span::{self, Spans};
+use crate::timings::Timings;
 
 /// What goes from a service to its future, and on to the body of the answer: who ends it is whoever has it last.
 ///
@@ -25,7 +27,7 @@ pub(crate) struct Running<O: Observer, C: Clock> {
 pub(crate) struct Watch<O, C> {
     pub(crate) observer: O,
     pub(crate) clock: C,
-    pub(crate) spans: Spans,
+    pub(crate) spans: Arc<Spans>,
     pub(crate) span: Span,
     pub(crate) began: RequestBegan,
     pub(crate) since: Instant,
@@ -33,6 +35,10 @@ pub(crate) struct Watch<O, C> {
     pub(crate) own: TraceContext,
     pub(crate) answered: Option<(StatusCode, Duration)>,
     pub(crate) grpc_status: Option<GrpcStatus>,
+    /// Where its stages are timed.
+    pub(crate) timings: Option<Timings>,
+    /// Whether its caller is told of them.
+    pub(crate) tells: bool,
 }
 
 // === impl Running ===
@@ -76,20 +82,21 @@ impl<O: Observer, C: Clock> Running<O, C> {
     }
 
     /// The head of the answer is there.
-    pub(crate) fn head(&mut self, status: StatusCode, headers: &HeaderMap) {
+    pub(crate) fn head(&mut self, status: StatusCode, headers: &mut HeaderMap) {
         let Some(watch) = &mut self.watch else {
             return;
         };
-        let after = if watch.observer.watches_requests() {
-            watch.clock.now().saturating_duration_since(watch.since)
-        } else {
-            Duration::ZERO
-        };
+        let after = watch.took();
         watch.answered = Some((status, after));
         if watch.began.protocol.is_grpc() {
             watch.grpc_status = GrpcStatus::of(headers);
         }
         span::head(&watch.span, status);
+        if watch.tells
+            && let Some(context) = &self.context
+        {
+            Timings::head(context, headers, after);
+        }
     }
 
     /// The trailers of the answer are there.
@@ -138,17 +145,13 @@ impl<O: Observer, C: Clock> Drop for Running<O, C> {
 // === impl Watch ===
 
 impl<O: Observer, C: Clock> Watch<O, C> {
-    fn end(self: Box<Self>, context: Option<&RequestContext>, end: impl FnOnce(Phase) -> Ending) {
+    fn end(&self, context: Option<&RequestContext>, end: impl FnOnce(Phase) -> Ending) {
         let end = end(if self.answered.is_some() {
             Phase::Body
         } else {
             Phase::Head
         });
-        let took = if self.observer.watches_requests() {
-            self.clock.now().saturating_duration_since(self.since)
-        } else {
-            Duration::ZERO
-        };
+        let took = self.took();
         // A server's flags may have changed since; those of a call went out with it.
         let span = match (self.began.side, context) {
             (Side::Server, Some(context)) => context.trace_context().unwrap_or(self.own),
@@ -162,7 +165,25 @@ impl<O: Observer, C: Clock> Watch<O, C> {
             event = event.with_grpc_status(status);
         }
         span::ended(&self.spans, &self.span, &event);
+        if let Some(timings) = self.timings {
+            // Within its span.
+            let _entered = self.span.enter();
+            timings.ended(&event);
+            let stages = context.and_then(RequestContext::stages);
+            for stage in stages.into_iter().flat_map(|stages| stages.iter()) {
+                self.observer.stage(&StageEvent::new(stage, &event));
+            }
+        }
         self.observer.request_ended(&event);
+    }
+
+    /// How long it took so far, if anybody wants to know.
+    fn took(&self) -> Duration {
+        if self.observer.watches_requests() || self.timings.is_some() {
+            self.clock.now().saturating_duration_since(self.since)
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn status_of_grpc(&self, end: Ending) -> Option<GrpcStatus> {

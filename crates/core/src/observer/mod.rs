@@ -9,7 +9,7 @@ mod circuit;
 mod request;
 
 pub use circuit::{CircuitEvent, CircuitEventKind, CircuitState};
-pub use request::{Ending, GrpcStatus, Phase, RequestBegan, RequestEnded, Side};
+pub use request::{Ending, GrpcStatus, Phase, RequestBegan, RequestEnded, Side, StageEvent};
 
 /// A receiver of typed events.
 ///
@@ -41,6 +41,11 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A request, or a call, is over.
     fn request_ended(&self, event: &RequestEnded<'_>) {
+        let _ = event;
+    }
+
+    /// One stage of a request that is over, right before the request itself; where it was timed.
+    fn stage(&self, event: &StageEvent<'_>) {
         let _ = event;
     }
 
@@ -148,6 +153,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
         (**self).request_ended(event);
     }
 
+    fn stage(&self, event: &StageEvent<'_>) {
+        (**self).stage(event);
+    }
+
     fn watches_requests(&self) -> bool {
         (**self).watches_requests()
     }
@@ -178,6 +187,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn request_ended(&self, event: &RequestEnded<'_>) {
         self.0.request_ended(event);
         self.1.request_ended(event);
+    }
+
+    fn stage(&self, event: &StageEvent<'_>) {
+        self.0.stage(event);
+        self.1.stage(event);
     }
 
     fn watches_requests(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::classify::{GRPC_STATUS, decimal};
-use crate::{Protocol, RequestContext, TraceContext};
+use crate::{Protocol, RequestContext, StageTimes, TraceContext};
 
 /// A request came in, or a call goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,16 @@ pub struct RequestEnded<'a> {
     pub head_after: Option<Duration>,
     /// The time until the end of the answer's body.
     pub took: Duration,
+}
+
+/// One stage of a request that is over, where it was timed.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct StageEvent<'a> {
+    /// The stage and its times.
+    pub stage: StageTimes,
+    /// The request.
+    pub request: &'a RequestEnded<'a>,
 }
 
 /// Which end of the wire.
@@ -176,6 +186,16 @@ impl<'a> RequestEnded<'a> {
         } else {
             None
         }
+    }
+}
+
+// === impl StageEvent ===
+
+impl<'a> StageEvent<'a> {
+    /// A stage of a request.
+    #[must_use]
+    pub const fn new(stage: StageTimes, request: &'a RequestEnded<'a>) -> Self {
+        Self { stage, request }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod service;
 
+use std::sync::Arc;
+
 use portcullis_core::SystemClock;
 
 pub use service::{ResendCount, TraceClient};
@@ -17,7 +19,7 @@ pub struct Client<O = (), C = SystemClock> {
     pub(crate) formats: Formats,
     pub(crate) egress: Egress,
     pub(crate) sampler: Sampler,
-    pub(crate) spans: Spans,
+    pub(crate) spans: Arc<Spans>,
     pub(crate) observer: O,
     pub(crate) clock: C,
 }

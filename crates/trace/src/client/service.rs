@@ -172,13 +172,15 @@ impl<O: Observer + Clone, C: Clock> Client<O, C> {
         Some(Watch {
             observer: self.observer.clone(),
             clock: self.clock.clone(),
-            spans: self.spans.clone(),
+            spans: Arc::clone(&self.spans),
             span,
             began,
             since: self.clock.now(),
             own,
             answered: None,
             grpc_status: None,
+            timings: None,
+            tells: false,
         })
     }
 }

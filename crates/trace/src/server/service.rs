@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use http::{Request, Response};
 use http_body::Body;
@@ -16,6 +17,7 @@ use crate::arrive::arrive;
 use crate::body::{Asked, TraceBody};
 use crate::future::ResponseFuture;
 use crate::span;
+use crate::trust::TrustLevel;
 use crate::watch::{Running, Watch};
 
 /// A service whose requests are part of a trace. Made by
@@ -101,8 +103,10 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
             return Running::NOTHING;
         }
         let now = self.clock.now();
-        let trace = self.trace(request, now);
-        let watch = self.watch(request, now, &trace);
+        let level = self.trust.level(Head::of(request));
+        let trace = self.trace(request, level, now);
+        let timed = self.timings.as_ref().filter(|timed| timed.timings.takes());
+        let watch = self.watch(request, now, &trace, timed.is_some());
         let context = match RequestContext::find(request.extensions()) {
             Some(held) => {
                 held.set_trace(trace);
@@ -114,13 +118,20 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
                 context
             }
         };
+        let watch = watch.map(|mut watch| {
+            if let Some(timed) = timed {
+                context.time_stages(timed.now.clone());
+                watch.timings = Some(timed.timings);
+                watch.tells = timed.timings.tells(level);
+            }
+            watch
+        });
         Running::new(Some(context), watch)
     }
 
     #[inline]
-    fn trace<B>(&self, request: &Request<B>, now: std::time::Instant) -> RequestTrace {
+    fn trace<B>(&self, request: &Request<B>, level: TrustLevel, now: Instant) -> RequestTrace {
         let found = self.formats.extract(request.headers());
-        let level = self.trust.level(Head::of(request));
         arrive(found, level, &self.sampler, now, |format| {
             self.formats.carried(format, request.headers())
         })
@@ -131,10 +142,11 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
     fn watch<B>(
         &self,
         request: &Request<B>,
-        now: std::time::Instant,
+        now: Instant,
         trace: &RequestTrace,
+        timed: bool,
     ) -> Option<Watch<O, C>> {
-        let watched = self.observer.watches_requests();
+        let watched = timed || self.observer.watches_requests();
         if !watched && !span::listened_to() {
             return None;
         }
@@ -147,13 +159,15 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
         Some(Watch {
             observer: self.observer.clone(),
             clock: self.clock.clone(),
-            spans: self.spans.clone(),
+            spans: Arc::clone(&self.spans),
             span,
             began,
             since: now,
             own: trace.own(),
             answered: None,
             grpc_status: None,
+            timings: None,
+            tells: false,
         })
     }
 }

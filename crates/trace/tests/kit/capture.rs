@@ -13,9 +13,12 @@ use tracing_subscriber::{Layer, Registry};
 
 /// The spans that closed, in order, and the events within them.
 #[derive(Clone, Default)]
-pub(crate) struct Spans(Arc<Mutex<Vec<Shown>>>);
+pub(crate) struct Spans {
+    closed: Arc<Mutex<Vec<Shown>>>,
+    events: Arc<Mutex<Vec<Shown>>>,
+}
 
-/// A span: its fields, and whether it is over.
+/// A span, or an event by its target.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shown {
     pub(crate) name: &'static str,
@@ -34,7 +37,17 @@ impl Spans {
     }
 
     pub(crate) fn closed(&self) -> Vec<Shown> {
-        self.0.lock().unwrap().clone()
+        self.closed.lock().unwrap().clone()
+    }
+
+    /// The events of a target.
+    pub(crate) fn events(&self, target: &str) -> Vec<Shown> {
+        let events = self.events.lock().unwrap();
+        events
+            .iter()
+            .filter(|event| event.name == target)
+            .cloned()
+            .collect()
     }
 
     pub(crate) fn only(&self) -> Shown {
@@ -57,7 +70,15 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
         values.record(span.extensions_mut().get_mut::<Fields>().unwrap());
     }
 
-    fn on_event(&self, _: &Event<'_>, _: Context<'_, S>) {}
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields(BTreeMap::new());
+        event.record(&mut fields);
+        self.events.lock().unwrap().push(Shown {
+            name: event.metadata().target(),
+            parent: None,
+            fields: fields.0,
+        });
+    }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let span = context.span(&id).unwrap();
@@ -71,7 +92,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
                 .cloned()
         });
         let fields = span.extensions_mut().remove::<Fields>().unwrap().0;
-        self.0.lock().unwrap().push(Shown {
+        self.closed.lock().unwrap().push(Shown {
             name: span.name(),
             parent,
             fields,

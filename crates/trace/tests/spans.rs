@@ -283,3 +283,17 @@ fn a_request_that_is_not_sampled_can_do_without_a_span_and_keeps_its_ids() {
     let span = spans_of(layer, sent, handler).only();
     assert_eq!(span.field("sampled"), Some("true"));
 }
+
+#[test]
+fn spans_can_be_switched_off_and_ids_stay() {
+    let layers = (
+        TraceContextLayer::server().with_spans(Spans::off()),
+        TraceContextLayer::client().with_spans(Spans::off()),
+    );
+    let sent = request(&[("traceparent", &caller("01"))]);
+    let handler = tower::service_fn(|request: Request<Body>| {
+        assert!(request.headers().contains_key("traceparent"));
+        std::future::ready(Ok::<_, Infallible>(Response::new(Body::default())))
+    });
+    assert!(spans_of(layers, sent, handler).closed().is_empty());
+}

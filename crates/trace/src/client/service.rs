@@ -157,7 +157,7 @@ impl<O: Observer + Clone, C: Clock> Client<O, C> {
         parent: Option<TraceContext>,
     ) -> Option<Watch<O, C>> {
         let watched = self.observer.watches_requests();
-        if !watched && !span::listened_to() {
+        if !watched && !self.spans.listened_to() {
             return None;
         }
         let protocol = Protocol::of(request.headers());

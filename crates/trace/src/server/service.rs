@@ -147,7 +147,7 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
         timed: bool,
     ) -> Option<Watch<O, C>> {
         let watched = timed || self.observer.watches_requests();
-        if !watched && !span::listened_to() {
+        if !watched && !self.spans.listened_to() {
             return None;
         }
         let protocol = Protocol::of(request.headers());

@@ -19,7 +19,7 @@ pub(crate) fn server<B>(
 ) -> Span {
     let own = trace.own();
     // A wish may still be granted: then there must be a span.
-    if spans.only_sampled && !own.flags.is_sampled() && !trace.may_be_sampled() {
+    if !spans.makes(own.flags.is_sampled() || trace.may_be_sampled()) {
         return Span::none();
     }
     let span = if began.protocol == Protocol::Http {
@@ -49,7 +49,7 @@ pub(crate) fn client<B>(
     parent: Option<TraceContext>,
     request: &Request<B>,
 ) -> Span {
-    if spans.only_sampled && !own.flags.is_sampled() {
+    if !spans.makes(own.flags.is_sampled()) {
         return Span::none();
     }
     let span = if began.protocol == Protocol::Http {

@@ -27,14 +27,16 @@ pub struct Spans {
     headers: Shown,
     query: Arc<[Box<str>]>,
     pseudonyms: Option<Pseudonyms>,
-    only_sampled: bool,
+    made: Made,
 }
 
-/// Whether anybody may want a span at all: costs next to nothing.
-#[inline]
-pub(crate) fn listened_to() -> bool {
-    use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-    LevelFilter::INFO <= STATIC_MAX_LEVEL && LevelFilter::INFO <= LevelFilter::current()
+/// Of which requests there are spans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Made {
+    #[default]
+    All,
+    Sampled,
+    None,
 }
 
 // === impl Spans ===
@@ -76,7 +78,34 @@ impl Spans {
     /// Makes no span of a request whose trace is not sampled: it keeps its ids, and is counted.
     #[must_use]
     pub const fn only_sampled(mut self) -> Self {
-        self.only_sampled = true;
+        self.made = Made::Sampled;
         self
+    }
+
+    /// No span at all: ids and observers only.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {
+            made: Made::None,
+            ..Self::default()
+        }
+    }
+
+    /// Whether there is a span of a request that is sampled, or that is not.
+    fn makes(&self, sampled: bool) -> bool {
+        match self.made {
+            Made::All => true,
+            Made::Sampled => sampled,
+            Made::None => false,
+        }
+    }
+
+    /// Whether anybody may want a span at all: costs next to nothing.
+    #[inline]
+    pub(crate) fn listened_to(&self) -> bool {
+        use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+        LevelFilter::INFO <= STATIC_MAX_LEVEL
+            && LevelFilter::INFO <= LevelFilter::current()
+            && self.made != Made::None
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use portcullis_core::{Clock, Observer};
+use portcullis_core::{Clock, InScope, Observer, RequestContext};
 use portcullis_single_flight::{Role, SingleFlight, Ticket};
 use tokio::sync::Notify;
 
@@ -131,7 +131,9 @@ impl<C: Clock> Shared<C> {
     ) -> Result<FetchTicket, FetchError> {
         let began = state.ledger.next(now);
         let shared = Arc::clone(self);
-        let work = move || attempt::run(shared, began);
+        // It is made for whoever needs it first, and its calls are part of that trace.
+        let on_behalf_of = RequestContext::current();
+        let work = move || InScope::new(attempt::run(shared, began), on_behalf_of);
         let ticket = self
             .flights
             .spawn_if_absent((), work)

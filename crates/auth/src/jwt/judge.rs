@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_core::{
-    Clock, Identity, OutageCause, Provenance, Refusal, TokenHash, UnixTime, Work,
+    Clock, Identity, OutageCause, Provenance, Refusal, Timed, TokenHash, UnixTime, Work,
 };
 
 use super::issuer::{Source, Trusted};
@@ -340,8 +340,8 @@ impl<C: Clock> Shared<C> {
         else {
             return Missing::Absent;
         };
-        jwks.find_missing(&miss.wanted(policy.leeway), deadline)
-            .await
+        let wanted = miss.wanted(policy.leeway);
+        Timed::new("issuer", jwks.find_missing(&wanted, deadline)).await
     }
 
     /// The outage, with the caller who was seen valid before.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
-use portcullis_core::ConfigError;
+use portcullis_core::{ConfigError, Timed};
 use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -167,12 +167,16 @@ impl Link {
         self.call_within(command, self.shared.config.deadline).await
     }
 
-    /// Says a command that may take so long.
-    pub(crate) async fn call_within(
+    /// Says a command that may take so long. Where it is for a request that is timed, it is a stage of that.
+    pub(crate) fn call_within(
         &self,
         command: &Cmd,
         deadline: Duration,
-    ) -> Result<Value, LinkError> {
+    ) -> impl Future<Output = Result<Value, LinkError>> {
+        Timed::new("redis", self.ask(command, deadline))
+    }
+
+    async fn ask(&self, command: &Cmd, deadline: Duration) -> Result<Value, LinkError> {
         let shared = &*self.shared;
         let connection = shared.admit()?;
         let _place = shared.take_place()?;

@@ -61,6 +61,7 @@ impl Access {
             verdict = context.verdict().unwrap_or("-"),
             issuer = context.identity().map_or("-", |identity| identity.issuer()),
             client = context.client().map(|client| tracing::field::display(network(client.ip()))),
+            trace_id = context.trace_context().map(|trace| tracing::field::display(trace.trace_id)),
             request_id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("-"),
             took_ms = u64::try_from(self.arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request"

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_core::{ConfigError, Problems};
+use portcullis_trace::StageLayer;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 
 use crate::auth::{self, Trust};
 use crate::config::{ServerTls, Upstream, UpstreamTls};
@@ -19,6 +21,7 @@ use crate::proxy::{Circuits, Clients, Leeways, Proxy};
 use crate::reload::Snapshot;
 use crate::revoking::{self, Revoking, Watching};
 use crate::routes::Routes;
+use crate::trace::Layers;
 use crate::via::Via;
 use crate::{Config, pem, server, to_upstream};
 
@@ -88,6 +91,7 @@ impl Assembly {
         let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels)?;
         let known = before.map(|before| &before.circuits);
         let circuits = Circuits::new(&config.circuit_breaker, known);
+        let trace = config.trace.as_ref().map(Layers::new).transpose()?;
         let leeways = Leeways::of(&config.issuers);
         let via = before.map_or_else(Via::fresh, |before| before.via.clone());
         let patterns: Vec<_> = config
@@ -123,6 +127,7 @@ impl Assembly {
                 continue;
             };
             let end = to_upstream::told(route, proxy, via.clone());
+            let end = StageLayer::new("upstream").layer(end);
             let guarded = auth::guard(route, &config, trust.as_ref(), watching, observer(), end);
             // What is wrong with a guard was noted once, and is so with both.
             if let Some(service) = problems.absorb(&path, guarded) {
@@ -140,12 +145,13 @@ impl Assembly {
             proxied.push((path, None, Entry { pattern, service }));
         }
         problems.check()?;
-        let front = Front::new(&config, Routes::new(proxied), tally, via.clone())?;
+        let trace = trace.as_ref();
+        let front = Front::new(&config, Routes::new(proxied), tally, trace, via.clone())?;
         let forward_auth = match &config.forward_auth {
             None => None,
             Some(section) => {
                 let tally = metrics.tally(Listener::ForwardAuth, &patterns);
-                let front = Front::for_questions(&config, Routes::new(granted), tally)?;
+                let front = Front::for_questions(&config, Routes::new(granted), tally, trace)?;
                 Some(ForwardAuth::new(section.peers.clone(), front))
             }
         };

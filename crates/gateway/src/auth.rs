@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use portcullis_auth::{AuthLayer, RequireLayer};
 use portcullis_core::{ConfigError, Observer, ResponseBody};
+use portcullis_trace::StageLayer;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
@@ -17,6 +18,9 @@ use crate::front::RouteService;
 use crate::revoking::{self, Watching};
 
 pub(crate) use trust::{Trust, problems};
+
+/// Verifying, asking after what was revoked, and demanding.
+const STAGE: StageLayer = StageLayer::new("auth");
 
 /// Puts before the end of a route what it says: the token is verified and asked after, then the scopes are
 /// demanded.
@@ -62,13 +66,13 @@ where
         layer = layer.with_standing(watching.view());
     }
     Ok(if route.scopes.is_empty() {
-        let service = layer.layer(end);
+        let service = STAGE.layer(layer.layer(end));
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     } else {
         let demands = RequireLayer::new()
             .with_scopes(&route.scopes)?
             .with_observer(observer);
-        let service = layer.layer(demands.layer(end));
+        let service = STAGE.layer(layer.layer(demands.layer(end)));
         BoxCloneSyncService::new(service.map_response(|response| response.map(Body::new)))
     })
 }

@@ -13,8 +13,9 @@ use futures_util::future::Either;
 use http::header::SET_COOKIE;
 use http::{Method, Request, Response};
 use portcullis_core::{ConfigError, RequestContext};
+use portcullis_trace::TraceServer;
 use tower::util::{self, BoxCloneSyncService, MapResponse, Oneshot};
-use tower::{Service, ServiceExt};
+use tower::{Layer as _, Service, ServiceExt};
 use tower_http::request_id::{PropagateRequestId, SetRequestId};
 
 use crate::access::Access;
@@ -26,6 +27,7 @@ use crate::refused::Refused;
 use crate::request_id::Fresh;
 use crate::routes::Routes;
 use crate::screen::{self, Rules, Screen};
+use crate::trace::Layers;
 use crate::via::Via;
 use crate::{host, request_id};
 
@@ -36,6 +38,7 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 ///
 /// | | does |
 /// |---|---|
+/// | trace, if configured | makes the request part of one |
 /// | log | one [line](Access) when the answer is there, or when nobody waits for it any more |
 /// | request id | takes the one of a trusted peer or makes one, for the upstream and for every response |
 /// | [`Screen`] | refuses what comes round again, wrong hosts and headers; cleans the others |
@@ -48,8 +51,11 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 pub(crate) struct Front {
     rules: Arc<Rules>,
     tally: Arc<Tally>,
-    stack: SetRequestId<PropagateRequestId<Screen<Inner>>, Fresh>,
+    stack: util::Either<TraceServer<Stack>, Stack>,
 }
+
+/// What comes after the trace.
+type Stack = SetRequestId<PropagateRequestId<Screen<Inner>>, Fresh>;
 
 /// With CORS, or without.
 type Inner = util::Either<CrossOrigin<Settled>, Settled>;
@@ -92,9 +98,11 @@ impl Front {
         config: &Config,
         routes: Routes<Entry>,
         tally: Arc<Tally>,
+        trace: Option<&Layers>,
         via: Via,
     ) -> Result<Self, ConfigError> {
-        Self::with_cors(config, config.cors.as_ref(), Some(via), routes, tally)
+        let cors = config.cors.as_ref();
+        Self::with_cors(config, cors, Some(via), routes, tally, trace)
     }
 
     /// Before routes at whose end nothing is asked for, but whether it may be. There browsers read
@@ -103,8 +111,9 @@ impl Front {
         config: &Config,
         routes: Routes<Entry>,
         tally: Arc<Tally>,
+        trace: Option<&Layers>,
     ) -> Result<Self, ConfigError> {
-        Self::with_cors(config, None, None, routes, tally)
+        Self::with_cors(config, None, None, routes, tally, trace)
     }
 
     /// What counts its requests.
@@ -118,6 +127,7 @@ impl Front {
         via: Option<Via>,
         routes: Routes<Entry>,
         tally: Arc<Tally>,
+        trace: Option<&Layers>,
     ) -> Result<Self, ConfigError> {
         let server = &config.server;
         let rules = Arc::new(Rules {
@@ -148,6 +158,10 @@ impl Front {
             request_id::HEADER,
             Fresh,
         );
+        let stack = match trace {
+            Some(layers) => util::Either::Left(layers.server.layer(stack)),
+            None => util::Either::Right(stack),
+        };
         Ok(Self {
             rules,
             tally,
@@ -179,7 +193,10 @@ impl Service<Request<Body>> for Front {
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.stack.poll_ready(cx)
+        match &mut self.stack {
+            util::Either::Left(traced) => traced.poll_ready(cx),
+            util::Either::Right(stack) => stack.poll_ready(cx),
+        }
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
@@ -190,9 +207,15 @@ impl Service<Request<Body>> for Front {
         let trusted = self.rules.peers.has(screen::peer(&request));
         let id = request_id::settle(request.headers_mut(), trusted);
         let access = Access::new(context, method, id, arrived);
-        let response = self.stack.call(request);
+        let response = match &mut self.stack {
+            util::Either::Left(traced) => Either::Left(traced.call(request)),
+            util::Either::Right(stack) => Either::Right(stack.call(request)),
+        };
         Box::pin(async move {
-            let response = response.await?;
+            let response = match response {
+                Either::Left(traced) => traced.await?.map(Body::new),
+                Either::Right(response) => response.await?,
+            };
             counting.answered(response.status());
             access.answered(response.status());
             Ok(response)

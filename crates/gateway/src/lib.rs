@@ -69,6 +69,7 @@ mod server;
 mod signals;
 mod sockets;
 mod to_upstream;
+mod trace;
 mod trailers;
 mod via;
 

@@ -9,7 +9,7 @@ use toml::Table;
 use super::section::{Draft, Part, Section};
 use super::{
     CircuitBreaker, Config, Control, Cors, ForwardAuth, Issuer, Log, Revocation, Route, Server,
-    Store, UpstreamTls, across, control, feeds, revocation,
+    Store, Trace, UpstreamTls, across, control, feeds, revocation,
 };
 use crate::files;
 
@@ -77,6 +77,7 @@ impl Config {
             UpstreamTls::read(table, folder)
         });
         let circuit_breaker = part(&mut root, "circuit_breaker", CircuitBreaker::read);
+        let trace = part(&mut root, "trace", |table| Trace::read(table, folder));
         let store = part(&mut root, "store", |table| Store::read(table, folder));
         let stated = root.table("revocation");
         let stated = stated.map(|table| Revocation::read(table, folder));
@@ -116,6 +117,7 @@ impl Config {
             forward_auth,
             upstream_tls: upstream_tls.unwrap_or_default(),
             circuit_breaker: circuit_breaker.unwrap_or_default(),
+            trace,
             control: controlled,
             store: store.unwrap_or_default(),
             revocation: revoked,

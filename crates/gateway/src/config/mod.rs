@@ -32,6 +32,7 @@ mod server;
 mod size;
 mod store;
 mod summary;
+mod trace;
 mod upstream;
 mod upstream_tls;
 
@@ -51,6 +52,8 @@ pub use secret_source::SecretSource;
 pub use server::{Server, ServerTls};
 pub(crate) use store::MOST_PASSWORD;
 pub use store::{RedisStore, Store};
+pub(crate) use trace::MOST_PSEUDONYM_KEY;
+pub use trace::{Trace, TraceSpans, TraceTimings, Trusted};
 pub use upstream::Upstream;
 pub use upstream_tls::UpstreamTls;
 
@@ -93,6 +96,8 @@ pub struct Config {
     pub cors: Option<Cors>,
     /// `[forward_auth]`: where other proxies ask whether a request may pass.
     pub forward_auth: Option<ForwardAuth>,
+    /// `[trace]`: how requests are made part of a trace; they are not touched without it.
+    pub trace: Option<Trace>,
     /// `[control]`: where operators and other services revoke.
     pub control: Option<Control>,
     /// `[upstream_tls]`: how `https` upstreams are spoken to.

@@ -19,7 +19,7 @@ async fn ask(peer: Option<&str>, path: &str, service: RouteService) -> StatusCod
     .unwrap();
     let metrics = Arc::<Metrics>::default();
     let tally = metrics.tally(Listener::ForwardAuth, []);
-    let front = Front::for_questions(&config, routes, tally).unwrap();
+    let front = Front::for_questions(&config, routes, tally, None).unwrap();
     let peers = config.forward_auth.unwrap().peers;
     let endpoint = ForwardAuth::new(peers, front);
     let mut request = Request::get(path)

@@ -1,10 +1,11 @@
 //! What upstreams are told about the caller.
 
-use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use portcullis_core::Identity;
+use portcullis_core::{Identity, IdentityParts, MemoKey, Provenance};
 
 /// The headers, always sent, empty where there is nothing to say.
 ///
@@ -38,15 +39,16 @@ const ENCODED_IN_SCOPES: &AsciiSet = &ENCODED.remove(b' ');
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 
-/// Says who the caller is; what a client said of it must be gone.
-pub(crate) fn tell(headers: &mut HeaderMap, identity: Option<&Identity>) {
-    for (name, value) in of(identity) {
-        headers.insert(name, value);
-    }
-}
+/// What follows from the token alone: all values but the last.
+type OfToken = [HeaderValue; 4];
 
-/// Who the caller is: every header, with its value.
-pub(crate) fn of(identity: Option<&Identity>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+/// Where those are kept, beside the verdict of the token.
+static OF_TOKEN: LazyLock<MemoKey<OfToken>> = LazyLock::new(MemoKey::new);
+
+/// Who the caller is: every header, with its value, to be put in place of what a client said.
+pub(crate) fn of(
+    identity: Option<&Identity>,
+) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
     IDENTITY_HEADERS.into_iter().zip(values(identity))
 }
 
@@ -54,30 +56,46 @@ fn values(identity: Option<&Identity>) -> [HeaderValue; 5] {
     let Some(identity) = identity else {
         return [EMPTY; 5];
     };
-    let degraded = identity.provenance().degraded();
-    [
-        value(identity.subject().unwrap_or_default(), ENCODED),
-        value(identity.issuer(), ENCODED),
-        value(identity.client().unwrap_or_default(), ENCODED),
-        value(identity.scopes().as_str(), ENCODED_IN_SCOPES),
-        degraded.map_or(EMPTY, |cause| HeaderValue::from_static(cause.as_str())),
-    ]
+    let provenance = identity.provenance();
+    let [subject, issuer, client, scopes] = match provenance {
+        // Most tokens that are seen once are never seen again: nothing is kept of them.
+        Provenance::Fresh => of_token(identity.parts()),
+        _ => identity.memo(&OF_TOKEN, of_token, OfToken::clone),
+    };
+    let degraded = provenance.degraded();
+    let degraded = degraded.map_or(EMPTY, |cause| HeaderValue::from_static(cause.as_str()));
+    [subject, issuer, client, scopes, degraded]
 }
 
-/// For every request of a route with tokens, so most values take one allocation: nothing in them needs
-/// encoding.
-fn value(text: &str, encoded: &'static AsciiSet) -> HeaderValue {
-    // Visible ASCII and spaces: always a header value.
-    match utf8_percent_encode(text, encoded).into() {
-        Cow::Borrowed("") => EMPTY,
-        Cow::Borrowed(text) => HeaderValue::from_str(text).unwrap_or(EMPTY),
-        Cow::Owned(text) => HeaderValue::try_from(text).unwrap_or(EMPTY),
-    }
+/// All in one piece of memory: what is shared is then taken and given back at one place.
+fn of_token(parts: &IdentityParts) -> OfToken {
+    let texts = [
+        (parts.subject.as_deref().unwrap_or_default(), ENCODED),
+        (&parts.issuer, ENCODED),
+        (parts.client.as_deref().unwrap_or_default(), ENCODED),
+        (parts.scopes.as_str(), ENCODED_IN_SCOPES),
+    ];
+    // Most need no encoding.
+    let length = texts.iter().map(|(text, _)| text.len()).sum();
+    let mut all = String::with_capacity(length);
+    let ends = texts.map(|(text, encoded)| {
+        all.extend(utf8_percent_encode(text, encoded));
+        all.len()
+    });
+    let all = Bytes::from(all);
+    let mut begin = 0;
+    ends.map(|end| {
+        let value = all.slice(begin..end);
+        begin = end;
+        // Visible ASCII and spaces: always a header value.
+        HeaderValue::from_maybe_shared(value).unwrap_or(EMPTY)
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use portcullis_core::{IdentityParts, OutageCause, Provenance, Scopes};
+    use http::HeaderMap;
+    use portcullis_core::{OutageCause, Scopes};
     use proptest::prelude::*;
 
     use super::*;
@@ -98,7 +116,9 @@ mod tests {
                 HeaderValue::from_str(value).unwrap(),
             );
         }
-        tell(&mut headers, identity);
+        for (name, value) in of(identity) {
+            headers.insert(name, value);
+        }
         headers
     }
 
@@ -117,6 +137,38 @@ mod tests {
         let degraded = alice().with_provenance(Provenance::Degraded(OutageCause::KeysStale));
         let headers = sent(&[], Some(&degraded));
         assert_eq!(headers["x-auth-degraded"], "keys_stale");
+    }
+
+    #[test]
+    fn what_is_kept_is_of_the_token_and_not_of_the_request() {
+        let first = alice();
+        let told = |provenance| sent(&[], Some(&first.with_provenance(provenance)));
+        let fresh = told(Provenance::Fresh);
+        for _ in 0..2 {
+            let degraded = told(Provenance::Degraded(OutageCause::KeysStale));
+            assert_eq!(degraded["x-auth-degraded"], "keys_stale");
+            assert_eq!(
+                told(Provenance::Cached),
+                fresh,
+                "and no cause is left in it"
+            );
+        }
+        let mut bob = IdentityParts::new("https://idp.example.com");
+        bob.subject = Some("bob".into());
+        let headers = sent(&[], Some(&Identity::new(bob, Provenance::Cached)));
+        assert_eq!(headers["x-auth-subject"], "bob");
+        assert_eq!(headers["x-auth-client"], "");
+    }
+
+    #[test]
+    fn a_token_that_was_seen_before_is_told_of_without_an_allocation() {
+        let seen = alice().with_provenance(Provenance::Cached);
+        let told = || of(Some(&seen)).for_each(drop);
+        // The first writes the values, the second makes them shared.
+        told();
+        told();
+        let counted = allocation_counter::measure(told);
+        assert_eq!(counted.count_total, 0);
     }
 
     #[test]

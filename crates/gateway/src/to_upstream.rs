@@ -23,13 +23,16 @@ where
 {
     let drop_token = route.token == TokenToUpstream::Drop;
     proxy.map_request(move |mut request: Request<Body>| {
-        let identity = Identity::of(request.extensions()).cloned();
+        let caller = identity_headers::of(Identity::of(request.extensions()));
         let version = request.version();
         let headers = request.headers_mut();
         if drop_token {
             headers.remove(AUTHORIZATION);
         }
-        identity_headers::tell(headers, identity.as_ref());
+        for (name, value) in caller {
+            // In place of what a client said of it, should any be left.
+            headers.insert(name, value);
+        }
         via.tell(headers, version);
         request
     })

@@ -21,7 +21,12 @@ fn clients() -> Clients {
 }
 
 fn request(address: std::net::SocketAddr) -> Request<Upload> {
-    let exchange = Arc::new(Exchange::new(PATIENCE, PATIENCE, None));
+    let exchange = Arc::new(Exchange::new(
+        tokio::time::Instant::now(),
+        PATIENCE,
+        PATIENCE,
+        None,
+    ));
     let body = Upload::new(Body::empty(), None, exchange);
     Request::get(format!("http://{address}/"))
         .body(body)

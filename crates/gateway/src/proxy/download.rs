@@ -173,12 +173,13 @@ mod tests {
 
     use futures_util::stream;
     use http_body_util::{BodyExt, Full, StreamBody};
+    use tokio::time::Instant;
 
     use super::*;
 
     fn exchange() -> Arc<Exchange> {
         let second = Duration::from_secs(1);
-        Arc::new(Exchange::new(second, second, None))
+        Arc::new(Exchange::new(Instant::now(), second, second, None))
     }
 
     fn endless(

@@ -64,10 +64,15 @@ pub(crate) enum Cause {
 // === impl Exchange ===
 
 impl Exchange {
-    /// An exchange that begins now.
-    pub(super) fn new(patience: Duration, idle: Duration, end: Option<StreamEnd>) -> Self {
+    /// An exchange that begins at `begun`.
+    pub(super) fn new(
+        begun: Instant,
+        patience: Duration,
+        idle: Duration,
+        end: Option<StreamEnd>,
+    ) -> Self {
         Self {
-            begun: Instant::now(),
+            begun,
             patience,
             idle,
             end,
@@ -85,7 +90,7 @@ impl Exchange {
 
     /// What follows an upgrade: the request and its answer are done, and bytes go both ways.
     pub(super) fn after_upgrade(&self) -> Self {
-        let upgraded = Self::new(self.patience, self.idle, self.end.clone());
+        let upgraded = Self::new(Instant::now(), self.patience, self.idle, self.end.clone());
         upgraded.head_came();
         upgraded
     }

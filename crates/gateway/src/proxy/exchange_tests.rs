@@ -11,7 +11,7 @@ const IDLE: Duration = Duration::from_secs(300);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn open() -> Exchange {
-    Exchange::new(PATIENCE, IDLE, None)
+    Exchange::new(Instant::now(), PATIENCE, IDLE, None)
 }
 
 fn expiring(seconds: u64) -> Exchange {
@@ -25,7 +25,7 @@ fn expiring(seconds: u64) -> Exchange {
         Instant::now(),
         UnixTime::from_secs(0),
     );
-    Exchange::new(PATIENCE, IDLE, end)
+    Exchange::new(Instant::now(), PATIENCE, IDLE, end)
 }
 
 fn left(exchange: &Exchange) -> Option<Duration> {
@@ -183,7 +183,7 @@ fn looked_at(view: &Arc<Told>) -> Exchange {
     };
     let wall = UnixTime::from_secs(0);
     let end = StreamEnd::of(&identity, Some(looks), Duration::ZERO, Instant::now(), wall);
-    Exchange::new(PATIENCE, IDLE, end)
+    Exchange::new(Instant::now(), PATIENCE, IDLE, end)
 }
 
 #[tokio::test(start_paused = true)]

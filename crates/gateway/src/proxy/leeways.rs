@@ -1,6 +1,5 @@
 //! By how much clocks may differ.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ use crate::config::Issuer;
 /// Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Leeways {
-    by_issuer: Arc<HashMap<String, Duration>>,
+    /// Sorted by issuer: there are few, and every request of a caller looks for one.
+    by_issuer: Arc<[(String, Duration)]>,
 }
 
 // === impl Leeways ===
@@ -28,14 +28,18 @@ impl Leeways {
                 issuer.leeway.unwrap_or(Verified::DEFAULT_LEEWAY),
             )
         };
+        let mut by_issuer: Vec<_> = issuers.iter().map(leeway).collect();
+        by_issuer.sort();
         Self {
-            by_issuer: Arc::new(issuers.iter().map(leeway).collect()),
+            by_issuer: by_issuer.into(),
         }
     }
 
     pub(super) fn for_caller(&self, identity: &Identity) -> Duration {
-        let known = self.by_issuer.get(identity.issuer());
-        known.copied().unwrap_or(Verified::DEFAULT_LEEWAY)
+        let order = |known: &(String, Duration)| known.0.as_str().cmp(identity.issuer());
+        let known = self.by_issuer.binary_search_by(order).ok();
+        let known = known.and_then(|place| self.by_issuer.get(place));
+        known.map_or(Verified::DEFAULT_LEEWAY, |(_, leeway)| *leeway)
     }
 }
 
@@ -51,6 +55,7 @@ mod tests {
         let config = Config::parse(
             "server = { listen = '127.0.0.1:0' }\n\
              issuer = [\n\
+             { url = 'https://c.example', clients = ['x'], leeway = '9s' },\n\
              { url = 'https://a.example', clients = ['x'] },\n\
              { url = 'https://b.example', clients = ['x'], leeway = '7s' },\n]\n\
              [[route]]\npath = '/'\nupstream = ['http://127.0.0.1:9']",
@@ -63,6 +68,7 @@ mod tests {
         };
         assert_eq!(of("https://a.example"), Verified::DEFAULT_LEEWAY);
         assert_eq!(of("https://b.example"), Duration::from_secs(7));
+        assert_eq!(of("https://c.example"), Duration::from_secs(9));
         assert_eq!(of("https://other.example"), Verified::DEFAULT_LEEWAY);
     }
 }

@@ -167,11 +167,10 @@ impl Shared {
         // Over HTTP/1.1 trailers would end the body well, and nobody might read them.
         let trailers = protocol == Protocol::Grpc && request.version() == Version::HTTP_2;
         let client_upgrade = websocket.then(|| hyper::upgrade::on(&mut request));
-        let exchange = Arc::new(Exchange::new(
-            self.timeout,
-            self.idle_timeout,
-            self.stream_end(&request),
-        ));
+        let begun = Instant::now();
+        let end = self.stream_end(&request, begun);
+        let exchange = Exchange::new(begun, self.timeout, self.idle_timeout, end);
+        let exchange = Arc::new(exchange);
         // Whoever polls this drives the answer too.
         watch(exchange.clone());
         let request = self.outgoing(request, origin, http2, websocket, &exchange, &mut permit);
@@ -224,14 +223,14 @@ impl Shared {
             .map(|body| ResponseBody::inner(Download::new(body, http2, trailers, exchange, lease))))
     }
 
-    fn stream_end<B>(&self, request: &Request<B>) -> Option<StreamEnd> {
+    fn stream_end<B>(&self, request: &Request<B>, now: Instant) -> Option<StreamEnd> {
         let identity = Identity::of(request.extensions())?;
         let leeway = self.leeways.for_caller(identity);
         let looks = self.watching.as_ref().map(|watching| Looks {
             watch: watching.watch(identity, request.method().is_safe()),
             every: watching.every(),
         });
-        StreamEnd::of(identity, looks, leeway, Instant::now(), SystemClock.wall())
+        StreamEnd::of(identity, looks, leeway, now, SystemClock.wall())
     }
 
     /// The request as the upstream gets it.

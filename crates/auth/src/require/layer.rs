@@ -7,8 +7,8 @@ use std::time::Duration;
 use portcullis_core::{Clock, ConfigError, Observer, RefusalStyle, SystemClock};
 use tower_layer::Layer;
 
-use super::Require;
 use super::settings::Settings;
+use super::{Require, Shared};
 use crate::{Challenge, Degrade, OutageBudget, StandingView};
 
 /// Demands something of the identity that an [`AuthLayer`](crate::AuthLayer) outside of it attached.
@@ -241,9 +241,11 @@ impl<S, O: Clone, C: Clone> Layer<S> for RequireLayer<O, C> {
     fn layer(&self, inner: S) -> Self::Service {
         Require {
             inner,
-            settings: Arc::clone(&self.settings),
-            observer: self.observer.clone(),
-            clock: self.clock.clone(),
+            shared: Arc::new(Shared {
+                settings: Arc::clone(&self.settings),
+                observer: self.observer.clone(),
+                clock: self.clock.clone(),
+            }),
         }
     }
 }

@@ -32,6 +32,11 @@ use settings::{Judged, Settings};
 #[derive(Clone)]
 pub struct Require<S, O = (), C = SystemClock> {
     inner: S,
+    shared: Arc<Shared<O, C>>,
+}
+
+/// What clones share, behind one pointer: servers make a clone for each request.
+struct Shared<O, C> {
     settings: Arc<Settings>,
     observer: O,
     clock: C,
@@ -71,9 +76,10 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let judged = self
+        let shared = &*self.shared;
+        let judged = shared
             .settings
-            .judge(&self.observer, &self.clock, Head::of(&request));
+            .judge(&shared.observer, &shared.clock, Head::of(&request));
         match judged {
             Judged::Pass => RequireFuture::calling(self.inner.call(request)),
             Judged::As(identity) => {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use portcullis_core::{Admission, Head, Observer, RefusalStyle};
 use tower_layer::Layer;
 
-use super::Auth;
 use super::settings::{DegradeBy, Settings, Tokens};
+use super::{Auth, Shared};
 use crate::{Challenge, Degrade, OutageBudget, StandingView, TokenExtractor};
 
 /// Puts token authentication round a service.
@@ -153,9 +153,11 @@ impl<S, V: Clone, O: Clone> Layer<S> for AuthLayer<V, O> {
     fn layer(&self, inner: S) -> Self::Service {
         Auth {
             inner,
-            verifier: self.verifier.clone(),
-            observer: self.observer.clone(),
-            settings: Arc::clone(&self.settings),
+            shared: Arc::new(Shared {
+                verifier: self.verifier.clone(),
+                observer: self.observer.clone(),
+                settings: Arc::clone(&self.settings),
+            }),
         }
     }
 }

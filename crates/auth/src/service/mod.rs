@@ -28,6 +28,12 @@ use settings::Settings;
 #[derive(Clone)]
 pub struct Auth<S, V, O = ()> {
     inner: S,
+    shared: Arc<Shared<V, O>>,
+}
+
+/// What clones share, behind one pointer: servers make a clone for each request, and every counter that all
+/// processors count in costs each of them.
+struct Shared<V, O> {
     verifier: V,
     observer: O,
     settings: Arc<Settings>,
@@ -67,12 +73,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let step = self
+        let shared = &*self.shared;
+        let step = shared
             .settings
-            .judge(&self.verifier, &self.observer, Head::of(&request));
+            .judge(&shared.verifier, &shared.observer, Head::of(&request));
         match step {
             Step::Done(Conclusion::Pass(pass)) => {
-                let private = self.settings.apply(pass, &mut request);
+                let private = shared.settings.apply(pass, &mut request);
                 ResponseFuture::calling(self.inner.call(request), private)
             }
             Step::Done(Conclusion::Refuse(refusal)) => {
@@ -84,9 +91,9 @@ where
                 // Readiness belongs to *this* instance: send it into the future, keep the clone.
                 let clone = self.inner.clone();
                 let service = std::mem::replace(&mut self.inner, clone);
-                let verdict = self.settings.ask(self.verifier.clone(), token);
-                let settings = Arc::clone(&self.settings);
-                let observer = self.observer.clone();
+                let verdict = shared.settings.ask(shared.verifier.clone(), token);
+                let settings = Arc::clone(&shared.settings);
+                let observer = shared.observer.clone();
                 ResponseFuture::asking(
                     verdict,
                     Pending {

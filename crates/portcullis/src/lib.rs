@@ -11,6 +11,8 @@
 //! | `axum` | `axum` | extractors for axum 0.8: `Caller`, `Option<Caller>`, `Claims<T>` |
 //! | `single_flight` | `single-flight` | many callers, one call |
 //! | `circuit_breaker` | `circuit-breaker` | a dependency that fails is left alone for a while: for any service, and for HTTP and gRPC |
+//! | `trace` | `trace` | traces that go through a service, spans, and whose time a request took |
+//! | `axum` | `axum` and `trace` | the trace as an argument of handlers, and the route that axum matched |
 //! | `revocation` | `revocation` | tokens that end before they expire: log, view, revoker, feeds |
 //! | `redis` | `redis`, which brings `revocation` | the log of revocations and the directory of sessions, on Redis: for more than one process |
 //!
@@ -68,17 +70,23 @@
 //! # }
 //! ```
 
-#[cfg(all(feature = "axum", any(feature = "auth", feature = "rust-crypto")))]
+#[cfg(all(
+    feature = "axum",
+    any(feature = "auth", feature = "rust-crypto", feature = "trace")
+))]
 pub mod axum;
 
 pub use portcullis_core::{
-    AddressFallback, AddressSource, Admission, AtHead, Backoff, CircuitEvent, CircuitEventKind,
-    CircuitState, ClaimsError, Classify, ClassifyHttp, ClientAddress, ClientIp, ClientKey, Clock,
-    CoarseClock, ConfigError, ConfigProblem, Delays, ErrorsFail, Head, HttpOutcomes, Identity,
-    IdentityParts, Jitter, KeysEvent, KeysOutcome, MemoKey, Observer, OutageCause, Outcome,
-    Problem, Problems, Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder,
-    RefusalKind, RefusalStyle, RequestContext, RequestExt, ResponseBody, Scopes, Secret,
-    SystemClock, TokenHash, Ttl, UnixTime, VerdictEvent, VerdictOutcome, Work,
+    AddressFallback, AddressSource, Admission, AtHead, Backoff, BadTraceparent, Carried,
+    CircuitEvent, CircuitEventKind, CircuitState, ClaimsError, Classify, ClassifyHttp,
+    ClientAddress, ClientIp, ClientKey, Clock, CoarseClock, ConfigError, ConfigProblem, Delays,
+    Ending, ErrorsFail, GrpcStatus, Head, HttpOutcomes, Identity, IdentityParts, InScope, Jitter,
+    KeysEvent, KeysOutcome, MemoKey, Observer, OutageCause, Outcome, Phase, Problem, Problems,
+    Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder, RefusalKind,
+    RefusalStyle, RequestBegan, RequestContext, RequestEnded, RequestExt, RequestTrace,
+    ResponseBody, Scopes, Secret, Side, SpanId, StageEvent, StageTimer, StageTimes, Stages,
+    SystemClock, Timed, TokenHash, TraceContext, TraceFlags, TraceId, Ttl, UnixTime, VerdictEvent,
+    VerdictOutcome, Work,
 };
 
 #[cfg(any(feature = "auth", feature = "rust-crypto"))]
@@ -95,6 +103,9 @@ pub use portcullis_revocation as revocation;
 
 #[cfg(feature = "single-flight")]
 pub use portcullis_single_flight as single_flight;
+
+#[cfg(feature = "trace")]
+pub use portcullis_trace as trace;
 
 /// The examples of the README.
 #[cfg(all(doctest, feature = "auth", feature = "axum"))]

@@ -122,6 +122,7 @@ impl Assembly {
                 &leeways,
                 watching,
                 tally.route(pattern),
+                trace.as_ref(),
             );
             let Some(proxy) = problems.absorb(&path, proxy) else {
                 continue;

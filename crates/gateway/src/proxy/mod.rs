@@ -31,20 +31,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
+use futures_util::TryFutureExt as _;
+use futures_util::future::Either;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper_util::client::legacy as client;
 use portcullis_circuit_breaker::Permit;
 use portcullis_circuit_breaker::http::WatchedBody;
 use portcullis_core::{
     Clock, ConfigError, HttpOutcomes, Identity, Protocol, RequestContext, ResponseBody, SystemClock,
 };
+use portcullis_trace::{Client as TraceClient, TraceBody, TraceContextLayer};
 use tokio::time::Instant;
-use tower::Service;
+use tower::{Layer as _, Service};
 
 use self::answers::NoAnswer;
 pub(crate) use self::circuits::{Circuits, UpstreamHealth};
 pub(crate) use self::clients::Clients;
+use self::clients::Pool;
 use self::download::Download;
 use self::exchange::{Cause, Exchange};
 use self::lanes::Lease;
@@ -56,6 +61,7 @@ use crate::config::{HostToUpstream, Route, UpstreamProtocol};
 use crate::metrics::RouteTally;
 use crate::revoking::Watching;
 use crate::server::watch::watch;
+use crate::trace::Layers;
 
 /// Forwards the requests of one route.
 ///
@@ -75,6 +81,7 @@ struct Shared {
     leeways: Leeways,
     watching: Option<Watching>,
     tally: RouteTally,
+    trace: Option<TraceContextLayer<TraceClient>>,
     http2: bool,
     own_host: bool,
     timeout: Duration,
@@ -82,7 +89,7 @@ struct Shared {
     max_body: Option<u64>,
 }
 
-type Answer = Response<ResponseBody<Download<WatchedBody<Incoming, HttpOutcomes>>>>;
+type Answer = Response<ResponseBody<Download<WatchedBody<TraceBody<Incoming>, HttpOutcomes>>>>;
 
 // === impl Proxy ===
 
@@ -95,6 +102,7 @@ impl Proxy {
         leeways: &Leeways,
         watching: Option<&Watching>,
         tally: RouteTally,
+        trace: Option<&Layers>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             shared: Arc::new(Shared {
@@ -103,6 +111,7 @@ impl Proxy {
                 leeways: leeways.clone(),
                 watching: watching.cloned(),
                 tally,
+                trace: trace.map(|layers| layers.client.clone()),
                 http2: route.protocol == UpstreamProtocol::Http2,
                 own_host: route.host == HostToUpstream::Upstream,
                 timeout: route.timeout,
@@ -184,7 +193,7 @@ impl Shared {
         } else {
             self.clients.http1()
         };
-        let sending = pin!(pool.request(request));
+        let sending = pin!(self.send(pool, request));
         let mut response = match until_over(sending, &exchange).await {
             Ok(Ok(response)) => response,
             Err(cause) => {
@@ -221,6 +230,21 @@ impl Shared {
         let response = WatchedBody::of(response, permit, HttpOutcomes::new(), judged_as);
         Ok(response
             .map(|body| ResponseBody::inner(Download::new(body, http2, trailers, exchange, lease))))
+    }
+
+    /// Sends a request, with the trace that it is part of.
+    fn send<'a>(
+        &self,
+        pool: &'a Pool,
+        request: Request<Upload>,
+    ) -> impl Future<Output = Result<Response<TraceBody<Incoming>>, client::Error>> + use<'a> {
+        match &self.trace {
+            Some(layer) => Either::Left(layer.layer(pool).call(request)),
+            None => Either::Right(
+                pool.request(request)
+                    .map_ok(|response| response.map(TraceBody::untraced)),
+            ),
+        }
     }
 
     fn stream_end<B>(&self, request: &Request<B>, now: Instant) -> Option<StreamEnd> {

@@ -78,11 +78,12 @@ impl Assembly {
         tunnels: &CancellationToken,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
+        let trace = config.trace.as_ref().map(Layers::new).transpose()?;
         let trust = if config.issuers.is_empty() {
             None
         } else {
             let known = before.and_then(|before| before.trust.as_ref());
-            Some(Trust::new(&config.issuers, known)?)
+            Some(Trust::new(&config.issuers, known, trace.as_ref())?)
         };
         let tls = match &config.server.tls {
             None => None,
@@ -91,7 +92,6 @@ impl Assembly {
         let clients = Pools::new(&config, before.map(|before| &before.clients), tunnels)?;
         let known = before.map(|before| &before.circuits);
         let circuits = Circuits::new(&config.circuit_breaker, known);
-        let trace = config.trace.as_ref().map(Layers::new).transpose()?;
         let leeways = Leeways::of(&config.issuers);
         let via = before.map_or_else(Via::fresh, |before| before.via.clone());
         let patterns: Vec<_> = config

@@ -40,6 +40,7 @@ mod stand;
 mod streams;
 mod timeouts;
 mod tls;
+mod trace;
 mod upgrade;
 mod websocket;
 mod wire;

@@ -18,6 +18,7 @@ use tower::BoxError;
 use crate::admin::IssuerHealth;
 use crate::config::{self, TokenRule};
 use crate::files;
+use crate::trace::Layers;
 
 /// The one verifier of the gateway, with what there is to say about its keys.
 pub(crate) struct Trust {
@@ -50,12 +51,16 @@ impl Trust {
     ///
     /// Where keys come from the same place as before, they are taken over, so that a reload fetches
     /// nothing and works while the issuer is down; and so are verdicts, as long as no issuer is
-    /// configured in another way.
+    /// configured in another way. What is taken over fetches as it did before, in a trace or not.
     pub(crate) fn new(
         issuers: &[config::Issuer],
         before: Option<&Self>,
+        trace: Option<&Layers>,
     ) -> Result<Self, ConfigError> {
-        let client = portcullis_auth::client::default_client()?;
+        let mut client = portcullis_auth::client::default_client()?;
+        if let Some(layers) = trace {
+            client = client.layer(&layers.client);
+        }
         let mut builder = JwtVerifier::builder();
         if let Some(before) = before {
             builder = builder.cache(before.verifier.cache().clone());
@@ -350,17 +355,17 @@ mod tests {
             .scope("read")
             .sign(&key);
         let alike = issuers(&configured);
-        let first = Trust::new(&alike, None).unwrap();
+        let first = Trust::new(&alike, None, None).unwrap();
         assert_eq!(seen(&first, &token), Provenance::Fresh);
-        let second = Trust::new(&alike, Some(&first)).unwrap();
+        let second = Trust::new(&alike, Some(&first), None).unwrap();
         assert_eq!(seen(&second, &token), Provenance::Cached);
 
         let lenient = issuers(&format!("{configured}leeway = '60s'\n"));
-        let third = Trust::new(&lenient, Some(&second)).unwrap();
+        let third = Trust::new(&lenient, Some(&second), None).unwrap();
         assert_eq!(seen(&third, &token), Provenance::Fresh);
 
         fs::write(&file, jwks([&key, &SigningKey::es256()]).to_string()).unwrap();
-        let fourth = Trust::new(&alike, Some(&third)).unwrap();
+        let fourth = Trust::new(&alike, Some(&third), None).unwrap();
         assert_eq!(seen(&fourth, &token), Provenance::Fresh);
     }
 }

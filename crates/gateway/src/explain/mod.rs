@@ -83,7 +83,7 @@ pub(crate) async fn explain(
     let trust = if trusted.is_empty() {
         None
     } else {
-        Some(Trust::new(&trusted, None)?)
+        Some(Trust::new(&trusted, None, None)?)
     };
     let finding = match &trust {
         Some(trust) => verify(trust, &token, issuer.is_some()).await,

@@ -71,6 +71,11 @@ const BUDGETS: &[Budget] = &[
         never: LAYER,
     },
     Budget {
+        package: "portcullis-trace",
+        most: 44,
+        never: LAYER,
+    },
+    Budget {
         package: "portcullis-testing",
         most: 89,
         never: RUSTLS_ONLY,

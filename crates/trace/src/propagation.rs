@@ -5,7 +5,7 @@ use std::fmt;
 use http::HeaderMap;
 use portcullis_core::{Carried, ConfigError, TraceContext};
 
-use crate::codec::{Extracted, b3, baggage, names, tracestate, w3c};
+use crate::codec::{Extracted, b3, baggage, names, strip, tracestate, w3c};
 
 /// A way to write a trace into headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -231,25 +231,6 @@ const REMEDY: &str = "name some of tracecontext, baggage, b3 and b3multi, or non
 
 /// How much of a `tracestate` is handed on, in bytes: four times what every implementation must.
 pub(crate) const TRACESTATE_MOST: usize = 2048;
-
-/// Takes every header away that could carry a trace, in whatever format.
-pub(crate) fn strip(headers: &mut HeaderMap) {
-    for name in &ALL {
-        headers.remove(name);
-    }
-}
-
-static ALL: [http::HeaderName; 9] = [
-    names::TRACEPARENT,
-    names::TRACESTATE,
-    names::BAGGAGE,
-    names::B3,
-    names::B3_TRACE_ID,
-    names::B3_SPAN_ID,
-    names::B3_PARENT_SPAN_ID,
-    names::B3_SAMPLED,
-    names::B3_FLAGS,
-];
 
 impl Default for Formats {
     fn default() -> Self {

@@ -32,7 +32,9 @@ struct Slots {
     refused: AtomicBool,
     route: OnceLock<Arc<str>>,
     client: OnceLock<ClientAddress>,
-    trace: OnceLock<RequestTrace>,
+    /// As a rule whoever makes a context reads the trace.
+    trace: Option<RequestTrace>,
+    late_trace: OnceLock<Box<RequestTrace>>,
     stages: OnceLock<Box<Stages>>,
 }
 
@@ -42,16 +44,18 @@ impl RequestContext {
     /// A context of a request that arrived at `arrived`.
     #[must_use]
     pub fn new(arrived: Instant) -> Self {
-        Self::with(arrived, OnceLock::new())
+        Self::with(arrived, None)
     }
 
     /// A context of a request that arrived at `arrived` and is part of `trace`.
+    #[inline]
     #[must_use]
     pub fn traced(arrived: Instant, trace: RequestTrace) -> Self {
-        Self::with(arrived, OnceLock::from(trace))
+        Self::with(arrived, Some(trace))
     }
 
-    fn with(arrived: Instant, trace: OnceLock<RequestTrace>) -> Self {
+    #[inline]
+    fn with(arrived: Instant, trace: Option<RequestTrace>) -> Self {
         Self(Arc::new(Slots {
             arrived,
             identity: OnceLock::new(),
@@ -60,6 +64,7 @@ impl RequestContext {
             route: OnceLock::new(),
             client: OnceLock::new(),
             trace,
+            late_trace: OnceLock::new(),
             stages: OnceLock::new(),
         }))
     }
@@ -121,9 +126,11 @@ impl RequestContext {
     }
 
     /// What the request knows of the trace that it is part of, once an outer layer has read it.
+    #[inline]
     #[must_use]
     pub fn trace(&self) -> Option<&RequestTrace> {
-        self.0.trace.get()
+        let late = || self.0.late_trace.get().map(|trace| &**trace);
+        self.0.trace.as_ref().or_else(late)
     }
 
     /// The span of this request, for log lines and for calls on its behalf.
@@ -186,7 +193,7 @@ impl RequestContext {
 
     /// Fills the trace; says whether the slot was free.
     pub fn set_trace(&self, trace: RequestTrace) -> bool {
-        self.0.trace.set(trace).is_ok()
+        self.0.trace.is_none() && self.0.late_trace.set(Box::new(trace)).is_ok()
     }
 }
 

@@ -8,10 +8,18 @@ use http::HeaderValue;
 use super::{PerSecond, SpanId, TraceContext};
 
 /// What one request knows of the trace that it is part of.
+///
+/// It is small, since it is moved into the [`RequestContext`](crate::RequestContext) of every request.
 #[derive(Debug)]
 pub struct RequestTrace {
     own: TraceContext,
     parent: Option<SpanId>,
+    rest: Option<Box<Rest>>,
+}
+
+/// What few requests have.
+#[derive(Debug, Default)]
+struct Rest {
     link: Option<TraceContext>,
     carried: Carried,
     wish: Option<Wish>,
@@ -38,21 +46,18 @@ struct Wish {
 
 impl RequestTrace {
     /// A request whose own span is `own`.
+    #[inline]
     #[must_use]
     pub const fn new(own: TraceContext) -> Self {
         Self {
             own,
             parent: None,
-            link: None,
-            carried: Carried {
-                state: None,
-                baggage: None,
-            },
-            wish: None,
+            rest: None,
         }
     }
 
     /// The span of the caller that `own` is a child of.
+    #[inline]
     #[must_use]
     pub const fn with_parent(mut self, parent: SpanId) -> Self {
         self.parent = Some(parent);
@@ -61,15 +66,18 @@ impl RequestTrace {
 
     /// The context that the caller sent and that was not continued.
     #[must_use]
-    pub const fn with_link(mut self, link: TraceContext) -> Self {
-        self.link = Some(link);
+    pub fn with_link(mut self, link: TraceContext) -> Self {
+        self.rest.get_or_insert_default().link = Some(link);
         self
     }
 
     /// What goes along.
+    #[inline]
     #[must_use]
     pub fn with_carried(mut self, carried: Carried) -> Self {
-        self.carried = carried;
+        if self.rest.is_some() || carried.state.is_some() || carried.baggage.is_some() {
+            self.rest.get_or_insert_default().carried = carried;
+        }
         self
     }
 
@@ -77,7 +85,7 @@ impl RequestTrace {
     /// as far as `limit` goes.
     #[must_use]
     pub fn with_wish(mut self, limit: Option<Arc<PerSecond>>) -> Self {
-        self.wish = Some(Wish {
+        self.rest.get_or_insert_default().wish = Some(Wish {
             limit,
             granted: OnceLock::new(),
         });
@@ -99,25 +107,28 @@ impl RequestTrace {
 
     /// The context of the caller, where it is not continued.
     #[must_use]
-    pub const fn link(&self) -> Option<TraceContext> {
-        self.link
+    pub fn link(&self) -> Option<TraceContext> {
+        self.rest.as_ref()?.link
     }
 
     /// What goes along.
+    #[inline]
     #[must_use]
-    pub const fn carried(&self) -> &Carried {
-        &self.carried
+    pub fn carried(&self) -> &Carried {
+        static NOTHING: Carried = Carried::NOTHING;
+        self.rest.as_ref().map_or(&NOTHING, |rest| &rest.carried)
     }
 
     /// Whether its own span, if it is not sampled, may be so later.
     #[must_use]
-    pub const fn may_be_sampled(&self) -> bool {
-        self.wish.is_some()
+    pub fn may_be_sampled(&self) -> bool {
+        self.wish().is_some()
     }
 
     /// Its own span; a wish is granted or denied, once, if the caller is `known`.
+    #[inline]
     pub(crate) fn now(&self, known: bool) -> TraceContext {
-        let Some(wish) = &self.wish else {
+        let Some(wish) = self.wish() else {
             return self.own;
         };
         let granted = if known {
@@ -134,11 +145,17 @@ impl RequestTrace {
         }
         own
     }
+
+    fn wish(&self) -> Option<&Wish> {
+        self.rest.as_ref()?.wish.as_ref()
+    }
 }
 
 // === impl Carried ===
 
 impl Carried {
+    const NOTHING: Self = Self::new(None, None);
+
     /// These two.
     #[must_use]
     pub const fn new(state: Option<HeaderValue>, baggage: Option<HeaderValue>) -> Self {

@@ -3,10 +3,13 @@
 pub(crate) mod b3;
 pub(crate) mod baggage;
 pub(crate) mod names;
+mod strip;
 pub(crate) mod tracestate;
 pub(crate) mod w3c;
 
 use portcullis_core::{SpanId, TraceId};
+
+pub(crate) use strip::strip;
 
 /// What the headers of one format say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,7 +55,8 @@ pub use identity::{
 };
 pub use observer::{
     CircuitEvent, CircuitEventKind, CircuitState, Ending, GrpcStatus, KeysEvent, KeysOutcome,
-    Observer, Phase, RequestBegan, RequestEnded, Side, StageEvent, VerdictEvent, VerdictOutcome,
+    Observer, Phase, RequestBegan, RequestEnded, Side, StageEvent, TraceEvent, TraceOutcome,
+    VerdictEvent, VerdictOutcome,
 };
 pub use refusal::{Problem, Protocol, Refusal, RefusalBuilder, RefusalKind, RefusalStyle};
 pub use scopes::{BadScope, Scopes};

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use http::HeaderMap;
-use portcullis_core::{Carried, ConfigError, TraceContext};
+use portcullis_core::{Carried, ConfigError, TraceContext, TraceEvent, TraceOutcome};
 
 use crate::codec::{Extracted, b3, baggage, names, strip, tracestate, w3c};
+use crate::trust::TrustLevel;
 
 /// A way to write a trace into headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,6 +46,36 @@ pub(crate) struct Found {
     pub(crate) extracted: Extracted,
     /// Of which format it is.
     pub(crate) format: Option<Format>,
+}
+
+// === impl Format ===
+
+impl Format {
+    /// The stable label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::W3c => "w3c",
+            Self::B3Single => "b3",
+            Self::B3Multi => "b3multi",
+        }
+    }
+}
+
+// === impl Found ===
+
+impl Found {
+    /// What becomes of it, of a caller who is trusted so far.
+    pub(crate) fn event(&self, level: TrustLevel) -> TraceEvent {
+        let outcome = match (self.extracted, level) {
+            (Extracted::Absent, _) => TraceOutcome::Absent,
+            (Extracted::Invalid, _) => TraceOutcome::Invalid,
+            (Extracted::Span(_), TrustLevel::Internal) => TraceOutcome::Continued,
+            // A decision alone has no trace to go on.
+            (Extracted::Span(_) | Extracted::Only(_), _) => TraceOutcome::Restarted,
+        };
+        TraceEvent::new(self.format.map(Format::as_str), outcome)
+    }
 }
 
 // === impl Formats ===

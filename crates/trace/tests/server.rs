@@ -190,6 +190,40 @@ async fn of_several_formats_the_first_that_is_valid_wins() {
 }
 
 #[tokio::test]
+async fn an_observer_is_told_what_became_of_each_trace() {
+    use portcullis_core::TraceOutcome::{Absent, Continued, Invalid, Restarted};
+    let good = caller("01");
+    let (w3c, b3) = (("traceparent", &*good), ("b3", "0"));
+    let formats = Formats::new([Format::W3c, Format::B3Single]);
+    for (trust, headers, format, outcome) in [
+        (Trust::internal(), &[w3c][..], Some("w3c"), Continued),
+        (Trust::public(), &[w3c], Some("w3c"), Restarted),
+        (Trust::internal(), &[b3], Some("b3"), Restarted),
+        (
+            Trust::internal(),
+            &[("traceparent", "00-bad")],
+            Some("w3c"),
+            Invalid,
+        ),
+        (Trust::public(), &[], None, Absent),
+    ] {
+        let recorder = kit::Recorder::default();
+        let layer = TraceContextLayer::server().observed_by(recorder.clone());
+        let layer = layer.with_trust(trust).with_formats(formats);
+        let mut service = layer.layer(Seen::default());
+        service.call(request(headers)).await.unwrap();
+        let [event] = recorder.traces()[..] else {
+            panic!("one event");
+        };
+        assert_eq!(
+            (event.format, event.outcome),
+            (format, outcome),
+            "{headers:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_service_keeps_its_error_type_and_is_there_to_be_reached() {
     let mut service: TraceServer<Seen> = TraceContextLayer::server().layer(Seen::default());
     let _: Result<_, std::convert::Infallible> =

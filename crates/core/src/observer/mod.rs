@@ -9,7 +9,10 @@ mod circuit;
 mod request;
 
 pub use circuit::{CircuitEvent, CircuitEventKind, CircuitState};
-pub use request::{Ending, GrpcStatus, Phase, RequestBegan, RequestEnded, Side, StageEvent};
+pub use request::{
+    Ending, GrpcStatus, Phase, RequestBegan, RequestEnded, Side, StageEvent, TraceEvent,
+    TraceOutcome,
+};
 
 /// A receiver of typed events.
 ///
@@ -41,6 +44,11 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A request, or a call, is over.
     fn request_ended(&self, event: &RequestEnded<'_>) {
+        let _ = event;
+    }
+
+    /// A request came with a trace, or without.
+    fn trace(&self, event: &TraceEvent) {
         let _ = event;
     }
 
@@ -153,6 +161,10 @@ impl<O: Observer + ?Sized> Observer for Arc<O> {
         (**self).request_ended(event);
     }
 
+    fn trace(&self, event: &TraceEvent) {
+        (**self).trace(event);
+    }
+
     fn stage(&self, event: &StageEvent<'_>) {
         (**self).stage(event);
     }
@@ -187,6 +199,11 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     fn request_ended(&self, event: &RequestEnded<'_>) {
         self.0.request_ended(event);
         self.1.request_ended(event);
+    }
+
+    fn trace(&self, event: &TraceEvent) {
+        self.0.trace(event);
+        self.1.trace(event);
     }
 
     fn stage(&self, event: &StageEvent<'_>) {

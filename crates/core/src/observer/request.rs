@@ -52,6 +52,30 @@ pub struct StageEvent<'a> {
     pub request: &'a RequestEnded<'a>,
 }
 
+/// What became of the trace that a request came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TraceEvent {
+    /// The format that it was read from, a stable label; none if nothing was there.
+    pub format: Option<&'static str>,
+    /// What became of it.
+    pub outcome: TraceOutcome,
+}
+
+/// What became of the trace of a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TraceOutcome {
+    /// It goes on.
+    Continued,
+    /// It is not trusted: a new one links to it.
+    Restarted,
+    /// There was none.
+    Absent,
+    /// What was there cannot be read.
+    Invalid,
+}
+
 /// Which end of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -185,6 +209,31 @@ impl<'a> RequestEnded<'a> {
             Some("4xx")
         } else {
             None
+        }
+    }
+}
+
+// === impl TraceEvent ===
+
+impl TraceEvent {
+    /// What was read from `format`, and what became of it.
+    #[must_use]
+    pub const fn new(format: Option<&'static str>, outcome: TraceOutcome) -> Self {
+        Self { format, outcome }
+    }
+}
+
+// === impl TraceOutcome ===
+
+impl TraceOutcome {
+    /// The stable label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Continued => "continued",
+            Self::Restarted => "restarted",
+            Self::Absent => "absent",
+            Self::Invalid => "invalid",
         }
     }
 }

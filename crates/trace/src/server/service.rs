@@ -132,6 +132,9 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
     #[inline]
     fn trace<B>(&self, request: &Request<B>, level: TrustLevel, now: Instant) -> RequestTrace {
         let found = self.formats.extract(request.headers());
+        if self.observer.watches_requests() {
+            self.observer.trace(&found.event(level));
+        }
         arrive(found, level, &self.sampler, now, |format| {
             self.formats.carried(format, request.headers())
         })

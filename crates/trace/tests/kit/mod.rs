@@ -15,6 +15,7 @@ use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use portcullis_core::{
     Ending, GrpcStatus, Observer, RequestBegan, RequestContext, RequestEnded, Side, TraceContext,
+    TraceEvent,
 };
 use tower_service::Service;
 
@@ -111,6 +112,7 @@ pub(crate) struct Recorder(Arc<Mutex<Recorded>>);
 struct Recorded {
     in_flight: i64,
     ended: Vec<Over>,
+    traces: Vec<TraceEvent>,
 }
 
 /// One that ended.
@@ -139,6 +141,10 @@ impl Recorder {
         self.0.lock().unwrap().ended.clone()
     }
 
+    pub(crate) fn traces(&self) -> Vec<TraceEvent> {
+        self.0.lock().unwrap().traces.clone()
+    }
+
     /// The only one, after which none is under way.
     pub(crate) fn only(&self) -> Over {
         let ended = self.ended();
@@ -148,6 +154,10 @@ impl Recorder {
 }
 
 impl Observer for Recorder {
+    fn trace(&self, event: &TraceEvent) {
+        self.0.lock().unwrap().traces.push(*event);
+    }
+
     fn request_began(&self, _: &RequestBegan) {
         self.0.lock().unwrap().in_flight += 1;
     }

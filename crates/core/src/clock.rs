@@ -15,6 +15,14 @@ pub trait Clock: Clone + Send + Sync + 'static {
 
     /// The current wall-clock time.
     fn wall(&self) -> UnixTime;
+
+    /// Monotonic time as a number of nanoseconds, counted from no moment in particular and modulo 2^64: the
+    /// wrapping difference of two of them is a span. It says what [`now`](Clock::now) says, for who subtracts so
+    /// often that the arithmetic of instants tells.
+    #[inline]
+    fn nanos(&self) -> u64 {
+        nanos::of(self.now())
+    }
 }
 
 /// The clock of the operating system.
@@ -28,6 +36,17 @@ impl Clock for SystemClock {
     #[inline]
     fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[inline]
+    fn nanos(&self) -> u64 {
+        use rustix::time::{ClockId, clock_gettime};
+        // What an `Instant` is made of.
+        let time = clock_gettime(ClockId::Monotonic);
+        (time.tv_sec as u64)
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(time.tv_nsec as u64)
     }
 
     #[cfg(target_os = "linux")]
@@ -72,6 +91,24 @@ impl Clock for CoarseClock {
     #[inline]
     fn wall(&self) -> UnixTime {
         SystemClock.wall()
+    }
+}
+
+mod nanos {
+    use std::sync::OnceLock;
+    use std::time::{Duration, Instant};
+
+    /// What is zero.
+    static ZERO: OnceLock<Instant> = OnceLock::new();
+
+    pub(super) fn of(instant: Instant) -> u64 {
+        let zero = *ZERO.get_or_init(Instant::now);
+        let whole = |span: Duration| span.as_nanos() as u64;
+        // A clock for tests may begin before somebody asks.
+        match instant.checked_duration_since(zero) {
+            Some(span) => whole(span),
+            None => whole(zero.duration_since(instant)).wrapping_neg(),
+        }
     }
 }
 
@@ -227,6 +264,31 @@ mod tests {
             let ahead = coarse.saturating_duration_since(after);
             assert!(ahead < Duration::from_millis(50), "{ahead:?} ahead");
         }
+    }
+
+    #[test]
+    fn nanoseconds_are_those_of_the_instants() {
+        // The first is of before anybody asked for nanoseconds, and before what is zero.
+        #[derive(Clone)]
+        struct At(Instant);
+        impl Clock for At {
+            fn now(&self) -> Instant {
+                self.0
+            }
+            fn wall(&self) -> UnixTime {
+                UnixTime::EPOCH
+            }
+        }
+        let now = Instant::now();
+        let at = |nanos| At(now + Duration::from_nanos(nanos)).nanos();
+        for nanos in [0, 1, 999_999_999, 1_000_000_000, 86_400_000_000_001] {
+            assert_eq!(at(nanos).wrapping_sub(at(0)), nanos);
+        }
+        let before = SystemClock.now();
+        let first = SystemClock.nanos();
+        std::hint::black_box((0..1000).sum::<u64>());
+        let span = Duration::from_nanos(SystemClock.nanos().wrapping_sub(first));
+        assert!(span <= SystemClock.now() - before, "{span:?}");
     }
 
     #[test]

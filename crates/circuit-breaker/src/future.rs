@@ -76,9 +76,7 @@ where
             Err(CircuitBreakerError::Inner(error)) => this.classify.classify(Err(error)),
             Err(CircuitBreakerError::Rejected(_)) => Outcome::Ignore,
         };
-        if let Some(permit) = guard.0.take() {
-            permit.settle(outcome);
-        }
+        Permit::settle_in(guard.0, outcome);
         Poll::Ready(result)
     }
 }

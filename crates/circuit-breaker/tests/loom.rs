@@ -2,8 +2,8 @@
 //!
 //! `RUSTFLAGS="--cfg portcullis_loom" cargo test -p portcullis-circuit-breaker --release --test loom`
 //!
-//! In a model a window of time has two buckets and the ring of calls under way two spans. The models are complete but
-//! for one, which is bounded to three preemptions.
+//! In a model a window of time has two buckets, the ring of calls under way two spans, and their roster two pages. The models are complete but
+//! for two, of three threads, which are bounded to a few preemptions.
 //!
 //! Loom remembers one access of a word: a thread that loads and then swaps hides from it that another loaded between.
 //! So nothing is left to the first thread, and what is done at once is begun in both orders.
@@ -24,6 +24,8 @@ mod control;
 mod in_flight;
 #[path = "loom/ring.rs"]
 mod ring;
+#[path = "loom/roster.rs"]
+mod roster;
 
 pub use circuit::*;
 

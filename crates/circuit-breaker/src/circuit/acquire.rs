@@ -8,8 +8,10 @@ use portcullis_core::{CircuitEventKind, CircuitState, Clock};
 
 use super::cause::Cause;
 use super::core::Core;
+use super::handle::Handle;
 use super::name::Name;
 use super::permit::{Permit, Role};
+use super::roster::Roster;
 use super::word::{Probes, Word};
 use crate::sync::Ordering;
 
@@ -44,24 +46,24 @@ pub(crate) struct NotNow {
 
 /// Asks to call; tells who watches if it is refused.
 #[inline(always)]
-pub(super) fn acquire<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, Rejected> {
-    let word = core.word();
+pub(super) fn acquire<C: Clock>(handle: &Handle<C>) -> Result<Permit<C>, Rejected> {
+    let word = handle.core().word();
     // Nearly always, and in the caller's code: there the permit is made where it will be.
     if word.is_closed()
-        && let Some(permit) = admit(core, word)
+        && let Some(permit) = admit(handle, word)
     {
         return Ok(permit);
     }
-    acquire_slowly(core)
+    acquire_slowly(handle)
 }
 
 #[inline(never)]
-fn acquire_slowly<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, Rejected> {
-    settle(core).map_err(|(state, wait)| refuse(core, state, wait))
+fn acquire_slowly<C: Clock>(handle: &Handle<C>) -> Result<Permit<C>, Rejected> {
+    settle(handle).map_err(|(state, wait)| refuse(handle.core(), state, wait))
 }
 
 /// Refuses a call that was not to be made a moment ago. If the circuit moved since, that is for the next call.
-pub(super) fn reject<C: Clock>(core: &Arc<Core<C>>, not_now: NotNow) -> Rejected {
+pub(super) fn reject<C: Clock>(core: &Core<C>, not_now: NotNow) -> Rejected {
     let word = core.word();
     let (state, wait) = match word.state() {
         // It is as it was: one look at the clock is enough.
@@ -84,14 +86,14 @@ fn refuse<C: Clock>(core: &Core<C>, state: CircuitState, wait: Wait) -> Rejected
 }
 
 /// Asks to call; nobody is told of a refusal.
-pub(super) fn acquire_quietly<C: Clock>(core: &Arc<Core<C>>) -> Option<Permit<C>> {
-    settle(core).ok()
+pub(super) fn acquire_quietly<C: Clock>(handle: &Handle<C>) -> Option<Permit<C>> {
+    settle(handle).ok()
 }
 
 /// Looks until the word stands still long enough.
-fn settle<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, (CircuitState, Wait)> {
+fn settle<C: Clock>(handle: &Handle<C>) -> Result<Permit<C>, (CircuitState, Wait)> {
     loop {
-        match look(core, core.word()) {
+        match look(handle, handle.core().word()) {
             Look::Admitted(permit) => return Ok(permit),
             Look::Refused(state, wait) => return Err((state, wait)),
             Look::Again => {}
@@ -99,39 +101,89 @@ fn settle<C: Clock>(core: &Arc<Core<C>>) -> Result<Permit<C>, (CircuitState, Wai
     }
 }
 
-fn look<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
+fn look<C: Clock>(handle: &Handle<C>, word: Word) -> Look<C> {
+    let core = handle.core();
     match word.state() {
         CircuitState::Closed | CircuitState::MetricsOnly => {
-            admit(core, word).map_or(Look::Again, Look::Admitted)
+            admit(handle, word).map_or(Look::Again, Look::Admitted)
         }
         CircuitState::Open => {
             let now = core.now_millis();
             match word.open_for(now) {
                 Some(left) => Look::Refused(CircuitState::Open, Wait(left.max(1))),
-                None => first_probe(core, word, now),
+                None => first_probe(handle, word, now),
             }
         }
-        CircuitState::HalfOpen => next_probe(core, word),
+        CircuitState::HalfOpen => next_probe(handle, word),
         CircuitState::ForcedOpen => Look::Refused(CircuitState::ForcedOpen, Wait::UNKNOWN),
         // Disabled.
-        _ => Look::Admitted(Permit::new(core, word.generation(), Role::Free, None)),
+        _ => Look::Admitted(Permit::new(
+            handle.apart(),
+            word.generation(),
+            Role::Free,
+            None,
+        )),
     }
 }
 
 /// A call in a state where calls pass and are counted. None if the calls that hang just opened the circuit.
 #[inline(always)]
-fn admit<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Option<Permit<C>> {
-    let now = if core.timed {
-        Some(core.begin(word)?)
-    } else {
-        None
-    };
-    Some(Permit::new(core, word.generation(), Role::Call, now))
+fn admit<C: Clock>(handle: &Handle<C>, word: Word) -> Option<Permit<C>> {
+    let generation = word.generation();
+    match handle {
+        Handle::Plain(page) => {
+            let core = page.inner();
+            let now = core.timed.then(|| core.now());
+            Some(Permit::new(page, generation, Role::Call, now))
+        }
+        Handle::Counting(roster) => {
+            let now = roster.inner().now();
+            match roster.enter(generation, now) {
+                Some(page) => Some(Permit::counted(page, generation, now)),
+                None => first_of_span(handle, roster, word, now),
+            }
+        }
+    }
+}
+
+/// A call that finds no page for the span that it begins in: nearly always, because it is the first.
+#[cold]
+fn first_of_span<C: Clock>(
+    handle: &Handle<C>,
+    roster: &Roster<Arc<Core<C>>>,
+    word: Word,
+    now: u64,
+) -> Option<Permit<C>> {
+    if handle.opens_by_hanging(word, now) {
+        return None;
+    }
+    let generation = word.generation();
+    if let Some(page) = roster.begin(generation, now) {
+        return Some(Permit::counted(page, generation, now));
+    }
+    let core = roster.inner();
+    if let Some(calls) = &core.in_flight {
+        calls.enter(generation, now);
+    }
+    Some(Permit::new(
+        roster.apart(),
+        generation,
+        Role::Call,
+        Some(now),
+    ))
+}
+
+/// Looks whether calls hang. Whether that has just opened the circuit.
+pub(super) fn opens_by_hanging<C: Clock>(handle: &Handle<C>) -> bool {
+    let core = handle.core();
+    let word = core.word();
+    core.in_flight.is_some() && word.is_closed() && handle.opens_by_hanging(word, core.now())
 }
 
 /// The time of an open circuit is over: who finds that is the first probe.
 #[cold]
-fn first_probe<C: Clock>(core: &Arc<Core<C>>, word: Word, now_millis: u64) -> Look<C> {
+fn first_probe<C: Clock>(handle: &Handle<C>, word: Word, now_millis: u64) -> Look<C> {
+    let core = handle.core();
     let probes = Probes {
         issued: 1,
         ..Probes::default()
@@ -142,10 +194,11 @@ fn first_probe<C: Clock>(core: &Arc<Core<C>>, word: Word, now_millis: u64) -> Lo
     }
     core.begin_probing(next.generation(), now_millis);
     core.moved(word.state(), CircuitState::HalfOpen, Cause::WaitOver, None);
-    Look::Admitted(probe(core, next))
+    Look::Admitted(probe(handle, next))
 }
 
-fn next_probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
+fn next_probe<C: Clock>(handle: &Handle<C>, word: Word) -> Look<C> {
+    let core = handle.core();
     let left = core.probing_left(word.generation());
     if left.is_zero() {
         core.end_probing(word);
@@ -157,44 +210,19 @@ fn next_probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Look<C> {
     }
     probes.issued += 1;
     if core.swap(word, word.with_probes(probes)) {
-        Look::Admitted(probe(core, word))
+        Look::Admitted(probe(handle, word))
     } else {
         Look::Again
     }
 }
 
-fn probe<C: Clock>(core: &Arc<Core<C>>, word: Word) -> Permit<C> {
+fn probe<C: Clock>(handle: &Handle<C>, word: Word) -> Permit<C> {
+    let core = handle.core();
     let now = core.timed.then(|| core.now());
-    Permit::new(core, word.generation(), Role::Probe, now)
+    Permit::new(handle.apart(), word.generation(), Role::Probe, now)
 }
 
 impl<C: Clock> Core<C> {
-    /// A call begins, and when. None if the calls that hang just opened the circuit.
-    #[inline(never)]
-    fn begin(&self, word: Word) -> Option<u64> {
-        let now = self.now();
-        if let Some(calls) = &self.in_flight {
-            let generation = word.generation();
-            let overdue = calls.look(generation, now);
-            if overdue > 0 && self.opened_by_hanging(word, overdue, now) {
-                return None;
-            }
-            calls.enter(generation, now);
-        }
-        Some(now)
-    }
-
-    /// Looks whether calls hang. Whether that has just opened the circuit.
-    pub(super) fn opens_by_hanging(&self) -> bool {
-        let word = self.word();
-        let Some(calls) = self.in_flight.as_ref().filter(|_| word.is_closed()) else {
-            return false;
-        };
-        let now = self.now();
-        let overdue = calls.look(word.generation(), now);
-        overdue > 0 && self.opened_by_hanging(word, overdue, now)
-    }
-
     /// How long it is open, or its probes have, at most.
     fn stays_so(&self) -> Wait {
         let word = self.word();

@@ -16,6 +16,8 @@ use crate::sync::{Apart, AtomicU64, Ordering};
 #[derive(Debug)]
 pub(crate) struct Buckets {
     width: u64,
+    /// The epoch that somebody was in last: nearly always that of now, and to see that is cheaper than to divide.
+    last: AtomicU64,
     /// The last epoch in which something bad was counted, and of which generation.
     bad: Apart<AtomicU64>,
     buckets: [Bucket; BUCKETS],
@@ -53,6 +55,7 @@ impl Buckets {
     pub(crate) fn new(window_nanos: u64) -> Self {
         Self {
             width: (window_nanos / BUCKETS as u64).max(1),
+            last: AtomicU64::new(0),
             bad: Apart(AtomicU64::new(u64::MAX)),
             buckets: std::array::from_fn(|_| Bucket {
                 total: AtomicU64::new(0),
@@ -63,7 +66,7 @@ impl Buckets {
     }
 
     /// Adds an outcome of a generation; what the window holds with it. None if the window is past that time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&self, generation: u32, now_nanos: u64, mark: Mark) -> Option<Tally> {
         let epoch = self.epoch(now_nanos);
         let bucket = self.bucket(epoch);
@@ -94,6 +97,7 @@ impl Buckets {
         self.sum(generation, self.epoch(now_nanos))
     }
 
+    #[inline(never)]
     fn sum(&self, generation: u32, epoch: u64) -> Tally {
         let mut tally = Tally::default();
         for bucket in &self.buckets {
@@ -122,6 +126,7 @@ impl Buckets {
     }
 
     /// Something bad was counted; the latest is remembered.
+    #[inline(never)]
     fn was_bad(&self, bad: u64) {
         let mut last = self.bad.0.load(Ordering::Acquire);
         loop {
@@ -148,6 +153,7 @@ impl Buckets {
     }
 
     /// Whether something bad of this generation may still be in the window.
+    #[inline(always)]
     fn may_be_bad(&self, now: u64) -> bool {
         let last = self.bad.0.load(LOOK);
         let back = now.wrapping_sub(last) & BAD_EPOCH;
@@ -155,10 +161,18 @@ impl Buckets {
         last >> 40 == now >> 40 && (back <= BUCKETS as u64 || back > BAD_EPOCH / 2)
     }
 
+    #[inline(always)]
     fn epoch(&self, now_nanos: u64) -> u64 {
-        now_nanos / self.width
+        let last = self.last.load(Ordering::Relaxed);
+        if now_nanos.wrapping_sub(last.wrapping_mul(self.width)) < self.width {
+            return last;
+        }
+        let epoch = now_nanos / self.width;
+        self.last.store(epoch, Ordering::Relaxed);
+        epoch
     }
 
+    #[inline(always)]
     fn bucket(&self, epoch: u64) -> &Bucket {
         &self.buckets[(epoch % BUCKETS as u64) as usize]
     }
@@ -166,15 +180,18 @@ impl Buckets {
 
 const BAD_EPOCH: u64 = (1 << 40) - 1;
 
+#[inline(always)]
 const fn bad(generation: u32, epoch: u64) -> u64 {
     (generation as u64) << 40 | epoch & BAD_EPOCH
 }
 
+#[inline(always)]
 const fn tag(generation: u32, epoch: u64) -> u64 {
     (generation as u64) << (EPOCH_BITS + COUNT_BITS) | (epoch & EPOCH_MASK) << COUNT_BITS
 }
 
 /// Counts one more; the count with it. None if the counter is of a later epoch.
+#[inline(always)]
 fn count(counter: &AtomicU64, tag: u64) -> Option<u64> {
     let mut word = counter.load(Ordering::Acquire);
     loop {

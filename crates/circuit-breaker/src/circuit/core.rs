@@ -1,6 +1,6 @@
 //! What all handles and permits of a circuit share.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use portcullis_core::{CircuitState, Clock};
 
@@ -22,6 +22,8 @@ pub(crate) struct Core<C> {
     pub(super) in_flight: Option<InFlight>,
     /// Whether a call reads the clock when it begins.
     pub(super) timed: bool,
+    /// A call that took more nanoseconds is slow.
+    pub(super) slow_above: u64,
     /// Failures in a row: a generation, and a number of 40 bits.
     pub(super) row: Apart<AtomicU64>,
     /// When half-open began: its generation, and milliseconds in 40 bits.
@@ -36,14 +38,15 @@ pub(crate) struct Core<C> {
     pub(super) rejected: Apart<AtomicU64>,
     pub(super) late: AtomicU64,
     pub(super) clock: C,
-    /// What every instant is counted from.
-    base: Instant,
+    /// What every instant is counted from, by that clock.
+    base: u64,
 }
 
 /// The window.
+#[allow(clippy::large_enum_variant)] // one in each circuit, which every call looks at: no box is nearer
 pub(super) enum Outcomes {
-    Count(Box<Ring>),
-    Time(Box<Buckets>),
+    Count(Ring),
+    Time(Buckets),
 }
 
 // === impl Core ===
@@ -51,10 +54,11 @@ pub(super) enum Outcomes {
 impl<C: Clock> Core<C> {
     pub(super) fn new(settings: Settings, clock: C) -> Self {
         let outcomes = match settings.window {
-            Window::Count(calls) => Outcomes::Count(Box::new(Ring::new(calls))),
-            Window::Time(span) => Outcomes::Time(Box::new(Buckets::new(nanos(span)))),
+            Window::Count(calls) => Outcomes::Count(Ring::new(calls)),
+            Window::Time(span) => Outcomes::Time(Buckets::new(nanos(span))),
         };
         let in_flight = settings.slow.map(|slow| InFlight::new(nanos(slow.above)));
+        let slow_above = settings.slow.map_or(u64::MAX, |slow| nanos(slow.above));
         let timed = in_flight.is_some() || settings.cancelled != Cancelled::Ignored;
         Self {
             // Closed, generation 0.
@@ -62,6 +66,7 @@ impl<C: Clock> Core<C> {
             outcomes,
             in_flight,
             timed,
+            slow_above,
             settings,
             row: Apart(AtomicU64::new(0)),
             probing_since: AtomicU64::new(0),
@@ -70,7 +75,7 @@ impl<C: Clock> Core<C> {
             told: AtomicU32::new(0),
             rejected: Apart(AtomicU64::new(0)),
             late: AtomicU64::new(0),
-            base: clock.now(),
+            base: clock.nanos(),
             clock,
         }
     }
@@ -104,7 +109,7 @@ impl<C: Clock> Core<C> {
     /// Now, in nanoseconds since it was made.
     #[inline]
     pub(super) fn now(&self) -> u64 {
-        nanos(self.clock.now().saturating_duration_since(self.base))
+        self.clock.nanos().wrapping_sub(self.base)
     }
 
     /// Now, in milliseconds.
@@ -114,15 +119,8 @@ impl<C: Clock> Core<C> {
     }
 
     /// Whether nothing in the window of a generation speaks against the dependency.
-    pub(super) fn is_clean(&self, generation: u32) -> bool {
-        let now = self.now();
-        let overdue = self
-            .in_flight
-            .as_ref()
-            .map_or(0, |calls| calls.overdue(generation, now));
-        overdue == 0
-            && self.outcomes.tally(generation, now).is_clean()
-            && self.failed_in_a_row(generation) == 0
+    pub(super) fn is_clean(&self, generation: u32, now: u64) -> bool {
+        self.outcomes.tally(generation, now).is_clean() && self.failed_in_a_row(generation) == 0
     }
 
     pub(super) fn failed_in_a_row(&self, generation: u32) -> u64 {
@@ -139,11 +137,10 @@ pub(super) const ROW_BITS: u32 = 40;
 pub(super) const ROW: u64 = (1 << ROW_BITS) - 1;
 pub(super) const NANOS_OF_MILLI: u64 = 1_000_000;
 
-/// Whole nanoseconds, as many as fit: 584 years.
+/// Whole nanoseconds, which wrap after 584 years.
 #[inline]
-pub(super) fn nanos(span: Duration) -> u64 {
-    let whole = span.as_secs().saturating_mul(1_000_000_000);
-    whole.saturating_add(u64::from(span.subsec_nanos()))
+pub(super) const fn nanos(span: Duration) -> u64 {
+    span.as_nanos() as u64
 }
 
 // === impl Outcomes ===
@@ -159,8 +156,14 @@ impl Outcomes {
         }
     }
 
+    /// Whether every success changes it.
+    #[inline(always)]
+    pub(super) const fn is_of_time(&self) -> bool {
+        matches!(self, Self::Time(_))
+    }
+
     /// Adds an outcome. `now` is asked only where the window is one of time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn add(
         &self,
         generation: u32,

@@ -6,19 +6,30 @@ use crate::sync::{Apart, AtomicU64, Ordering};
 /// Calls under way by the time they began: a ring of counters, each for a span of at most an eighth of the threshold,
 /// and one for what is older than the ring.
 ///
+/// They are those that no page of the [`Roster`] counts: that of their span is held by what hangs, or they were taken out
+/// while their caller was sending.
+///
 /// A counter that is needed for a new span hands what is left in it to the older ones: these calls have been under way
 /// for more than twice the threshold then. Whoever leaves takes itself out of where it is.
+///
+/// [`Roster`]: crate::circuit::roster::Roster
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    /// A span is a power of two of nanoseconds, so that no call divides.
-    shift: u32,
-    /// So many spans after its own, a call is over the threshold for certain.
-    overdue_after: u64,
+    grid: Grid,
     /// Generation, and a count biased by 2^38: who leaves may come before who hands over.
     older: Apart<AtomicU64>,
     /// The last span at whose beginning somebody looked.
     looked: AtomicU64,
     spans: [AtomicU64; SPANS],
+}
+
+/// Time in spans of at most an eighth of a threshold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grid {
+    /// A span is a power of two of nanoseconds, so that no call divides.
+    shift: u32,
+    /// So many spans after its own, a call is over the threshold for certain.
+    overdue_after: u64,
 }
 
 /// Where a call was counted.
@@ -44,11 +55,8 @@ const OLDER_COUNT: u64 = (1 << 40) - 1;
 impl InFlight {
     /// Calls are overdue after so many nanoseconds.
     pub(crate) fn new(threshold_nanos: u64) -> Self {
-        let shift = (threshold_nanos / 8).max(1).ilog2();
         Self {
-            shift,
-            // A call began within its span: at its end at the latest.
-            overdue_after: threshold_nanos.div_ceil(1 << shift) + 1,
+            grid: Grid::new(threshold_nanos),
             older: Apart(AtomicU64::new(OLDER_BIAS)),
             looked: AtomicU64::new(0),
             spans: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -58,7 +66,7 @@ impl InFlight {
     /// Counts a call that begins now.
     #[inline]
     pub(crate) fn enter(&self, generation: u32, now_nanos: u64) -> Place {
-        let epoch = now_nanos >> self.shift;
+        let epoch = self.grid.epoch(now_nanos);
         let tag = tag(generation, epoch);
         let span = self.span(epoch);
         let mut word = span.load(Ordering::Acquire);
@@ -99,23 +107,21 @@ impl InFlight {
         self.age(generation, u64::MAX);
     }
 
-    /// How many calls are overdue; looked at once in each span, and none is said the other times.
-    #[inline]
-    pub(crate) fn look(&self, generation: u32, now_nanos: u64) -> u64 {
-        let epoch = now_nanos >> self.shift;
+    /// Whether it is this call that has to look how many are overdue: one in each span.
+    pub(crate) fn looks(&self, now_nanos: u64) -> bool {
+        let epoch = self.grid.epoch(now_nanos);
         let looked = self.looked.load(Ordering::Relaxed);
         if looked >= epoch {
-            return 0;
+            return false;
         }
-        let won = self
-            .looked
-            .compare_exchange(looked, epoch, Ordering::AcqRel, Ordering::Relaxed);
-        won.map_or(0, |_| self.overdue(generation, now_nanos))
+        self.looked
+            .compare_exchange(looked, epoch, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// How many calls are overdue.
     pub(crate) fn overdue(&self, generation: u32, now_nanos: u64) -> u64 {
-        let epoch = now_nanos >> self.shift;
+        let epoch = self.grid.epoch(now_nanos);
         let older = self.older.0.load(Ordering::Acquire);
         let older = if older >> 40 == u64::from(generation) {
             (older & OLDER_COUNT).saturating_sub(OLDER_BIAS)
@@ -129,7 +135,9 @@ impl InFlight {
             .filter(|word| {
                 let back = epoch.wrapping_sub(word >> COUNT_BITS) & EPOCH_MASK;
                 let current = tag(generation, epoch.wrapping_sub(back));
-                word & !COUNT == current && back >= self.overdue_after && back < EPOCH_MASK - LATE
+                word & !COUNT == current
+                    && back >= self.grid.overdue_after
+                    && back < EPOCH_MASK - LATE
             })
             .map(|word| word & COUNT)
             .sum();
@@ -185,12 +193,35 @@ const fn is_later(word: u64, tag: u64) -> bool {
     is_ahead(word >> COUNT_BITS, tag >> COUNT_BITS, EPOCH_BITS, LATE)
 }
 
+// === impl Grid ===
+
+impl Grid {
+    pub(crate) fn new(threshold_nanos: u64) -> Self {
+        let shift = (threshold_nanos / 8).max(1).ilog2();
+        Self {
+            shift,
+            // A call began within its span: at its end at the latest.
+            overdue_after: threshold_nanos.div_ceil(1 << shift) + 1,
+        }
+    }
+
+    /// The span of an instant.
+    #[inline(always)]
+    pub(crate) const fn epoch(self, nanos: u64) -> u64 {
+        nanos >> self.shift
+    }
+
+    pub(crate) const fn overdue_after(self) -> u64 {
+        self.overdue_after
+    }
+}
+
 // === impl Place ===
 
 impl Place {
     /// Where a call is counted that began at that instant.
     #[inline]
     pub(crate) const fn at(calls: &InFlight, since_nanos: u64) -> Self {
-        Self(since_nanos >> calls.shift)
+        Self(calls.grid.epoch(since_nanos))
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use portcullis_core::{CircuitState, Clock, SystemClock};
 
 use self::core::Core;
+use self::handle::Handle;
 use self::settings::Settings;
 
 mod acquire;
@@ -14,12 +15,14 @@ pub(crate) mod buckets;
 mod builder;
 mod cause;
 mod core;
+mod handle;
 pub(crate) mod in_flight;
 mod moves;
 mod name;
 mod permit;
 mod record;
 pub(crate) mod ring;
+pub(crate) mod roster;
 mod settings;
 mod snapshot;
 pub(crate) mod tally;
@@ -72,7 +75,7 @@ pub use self::upload::Upload;
 /// # Clone
 /// A clone is a handle to the same circuit.
 pub struct Circuit<C: Clock = SystemClock> {
-    core: Arc<Core<C>>,
+    handle: Handle<C>,
 }
 
 // === impl Circuit ===
@@ -88,33 +91,38 @@ impl Circuit {
 impl<C: Clock> Circuit<C> {
     fn new(settings: Settings, clock: C) -> Self {
         Self {
-            core: Arc::new(Core::new(settings, clock)),
+            handle: Handle::new(Core::new(settings, clock)),
         }
+    }
+
+    #[inline(always)]
+    fn core(&self) -> &Core<C> {
+        self.handle.core()
     }
 
     /// The name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.core.settings.name
+        &self.core().settings.name
     }
 
     /// The state. An open circuit whose time is over is open until somebody calls.
     #[must_use]
     pub fn state(&self) -> CircuitState {
-        self.core.word().state()
+        self.core().word().state()
     }
 
     /// Whether a call might be let through now: for whoever has several dependencies to choose from. It changes
     /// nothing, so the call itself may still find that probes, or calls, have hung for too long.
     #[must_use]
     pub fn admits(&self) -> bool {
-        self.core.refuses().is_none()
+        self.core().refuses().is_none()
     }
 
     /// Whether a call would not be let through now.
     #[inline(always)]
     pub(crate) fn refuses(&self) -> Option<NotNow> {
-        self.core.refuses()
+        self.core().refuses()
     }
 
     /// Asks to make a call.
@@ -123,27 +131,27 @@ impl<C: Clock> Circuit<C> {
     /// [`Rejected`] if the dependency is not to be asked now.
     #[inline(always)]
     pub fn try_acquire(&self) -> Result<Permit<C>, Rejected> {
-        acquire::acquire(&self.core)
+        acquire::acquire(&self.handle)
     }
 
     /// Looks whether calls hang, where no call is admitted that would. Whether that has just opened it.
     pub(crate) fn opens_by_hanging(&self) -> bool {
-        self.core.opens_by_hanging()
+        acquire::opens_by_hanging(&self.handle)
     }
 
     /// Whether somebody else has a handle or a permit.
     pub(crate) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.core) > 1
+        self.handle.is_shared()
     }
 
     /// Refuses a call that was not to be made, whatever has changed since.
     pub(crate) fn reject(&self, not_now: NotNow) -> Rejected {
-        acquire::reject(&self.core, not_now)
+        acquire::reject(self.core(), not_now)
     }
 
     /// Counts a failure of the dependency that no call was made for: it could not even be made ready.
     pub fn fail(&self) {
-        if let Some(permit) = acquire::acquire_quietly(&self.core) {
+        if let Some(permit) = acquire::acquire_quietly(&self.handle) {
             permit.failure();
         }
     }
@@ -151,14 +159,17 @@ impl<C: Clock> Circuit<C> {
     /// What the window holds, and how often it refused: read without a lock.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.core.snapshot()
+        self.handle.snapshot()
     }
 
     /// Whether it is closed and nothing speaks against the dependency: nothing is lost if the circuit is forgotten.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        let word = self.core.word();
-        word.is_closed() && self.core.is_clean(word.generation())
+        let (core, word) = (self.core(), self.core().word());
+        let (generation, now) = (word.generation(), core.now());
+        word.is_closed()
+            && self.handle.overdue(generation, now) == 0
+            && core.is_clean(generation, now)
     }
 
     // === by hand ===
@@ -174,7 +185,7 @@ impl<C: Clock> Circuit<C> {
     /// # Errors
     /// [`IllegalMove`] for what the table has not; the state stays.
     pub fn move_to(&self, state: CircuitState) -> Result<(), IllegalMove> {
-        self.core.move_to(state)
+        self.core().move_to(state)
     }
 
     /// Opens it for so long, whatever the limits say, and does not count that as an attempt: the next time it opens
@@ -183,7 +194,7 @@ impl<C: Clock> Circuit<C> {
     /// # Errors
     /// [`IllegalMove`] from metrics only.
     pub fn open_for(&self, time: Duration) -> Result<(), IllegalMove> {
-        self.core.open_for(time)
+        self.core().open_for(time)
     }
 
     /// Opens it until that instant.
@@ -191,20 +202,20 @@ impl<C: Clock> Circuit<C> {
     /// # Errors
     /// [`IllegalMove`] from metrics only.
     pub fn open_until(&self, instant: Instant) -> Result<(), IllegalMove> {
-        let now = self.core.clock.now();
+        let now = self.core().clock.now();
         self.open_for(instant.saturating_duration_since(now))
     }
 
     /// Begins anew: closed, with an empty window.
     pub fn reset(&self) {
-        self.core.reset();
+        self.core().reset();
     }
 }
 
 impl<C: Clock> Clone for Circuit<C> {
     fn clone(&self) -> Self {
         Self {
-            core: Arc::clone(&self.core),
+            handle: self.handle.clone(),
         }
     }
 }

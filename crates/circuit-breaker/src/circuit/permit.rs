@@ -8,9 +8,11 @@ use portcullis_core::{Clock, Outcome, SystemClock};
 
 use super::core::{Core, nanos};
 use super::in_flight::Place;
+use super::roster::Page;
 use super::settings::Cancelled;
 use super::tally::Mark;
 use super::upload::{Ended, Sent, Upload};
+use crate::sync::Shared;
 
 /// The right to make one call. Say how it went, or drop it: then the call was given up, and counts as
 /// [`CircuitBuilder::cancelled`](crate::CircuitBuilder::cancelled) says.
@@ -24,7 +26,8 @@ use super::upload::{Ended, Sent, Upload};
 /// A permit of before a move of the circuit counts for nothing.
 #[must_use = "a permit that is dropped says that the call was given up"]
 pub struct Permit<C: Clock = SystemClock> {
-    core: Arc<Core<C>>,
+    /// Counts it among those under way; or is the one apart.
+    page: Shared<Page<Arc<Core<C>>>>,
     upload: Option<Arc<Sent>>,
     /// What the watch says.
     nanos: u64,
@@ -118,13 +121,38 @@ impl Tag {
 
 impl<C: Clock> Permit<C> {
     #[inline(always)]
-    pub(super) fn new(core: &Arc<Core<C>>, generation: u32, role: Role, now: Option<u64>) -> Self {
+    pub(super) fn new(
+        apart: &Shared<Page<Arc<Core<C>>>>,
+        generation: u32,
+        role: Role,
+        now: Option<u64>,
+    ) -> Self {
         Self {
-            core: Arc::clone(core),
+            page: Shared::clone(apart),
             upload: None,
             nanos: now.unwrap_or_default(),
             tag: Tag::new(generation, now.map_or(Watch::Off, |_| Watch::Since), role),
         }
+    }
+
+    /// A call that its page counts.
+    #[inline(always)]
+    pub(super) const fn counted(
+        page: Shared<Page<Arc<Core<C>>>>,
+        generation: u32,
+        now: u64,
+    ) -> Self {
+        Self {
+            page,
+            upload: None,
+            nanos: now,
+            tag: Tag::new(generation, Watch::Since, Role::Call),
+        }
+    }
+
+    #[inline(always)]
+    fn core(&self) -> &Arc<Core<C>> {
+        self.page.inner()
     }
 
     /// The dependency did its job.
@@ -155,6 +183,15 @@ impl<C: Clock> Permit<C> {
         self.finish(outcome);
     }
 
+    /// Says how it went, where it lies: what was written a moment ago in pieces is slow to move.
+    #[inline(always)]
+    pub(crate) fn settle_in(place: &mut Option<Self>, outcome: Outcome) {
+        if let Some(permit) = place {
+            permit.finish(outcome);
+            *place = None;
+        }
+    }
+
     /// The head of the answer is there: from here on it is not a slow call, whatever the body takes. Half-open takes
     /// it for a good probe if its end does not come in time.
     #[inline]
@@ -170,7 +207,7 @@ impl<C: Clock> Permit<C> {
             unsent = self.stop().unsent;
         }
         if self.tag.role() == Role::Probe {
-            self.core.probe_answered(self.tag.generation(), unsent);
+            self.core().probe_answered(self.tag.generation(), unsent);
             self.becomes(Role::AnsweredProbe);
         }
     }
@@ -186,7 +223,7 @@ impl<C: Clock> Permit<C> {
             return None;
         }
         if is_probe {
-            self.core.probe_uploads(self.tag.generation());
+            self.core().probe_uploads(self.tag.generation());
         } else {
             self.leave(self.nanos);
         }
@@ -196,7 +233,7 @@ impl<C: Clock> Permit<C> {
         let sent = Arc::new(Sent::new());
         self.upload = Some(Arc::clone(&sent));
         Some(Upload::new(
-            &self.core,
+            self.core(),
             self.tag.generation(),
             is_probe,
             sent,
@@ -238,7 +275,7 @@ impl<C: Clock> Permit<C> {
             if self.tag.role() == Role::Call {
                 self.leave(since);
             }
-            let now = self.core.now();
+            let now = self.core().now();
             self.nanos = now.saturating_sub(since);
             self.watches(Watch::Took);
             stop.now = Some(now);
@@ -249,8 +286,18 @@ impl<C: Clock> Permit<C> {
         stop
     }
 
-    fn leave(&self, since: u64) {
-        self.core.leave(self.tag.generation(), since);
+    /// Takes it out of the calls under way.
+    fn leave(&mut self, since: u64) {
+        match self.page.apart() {
+            Some(apart) => self.page = Shared::clone(apart),
+            None => self.core().leave(self.tag.generation(), since),
+        }
+    }
+
+    /// Whether it is out of the calls under way as soon as it is dropped.
+    #[inline(always)]
+    fn leaves_by_itself(&self) -> bool {
+        self.page.apart().is_some() || self.core().in_flight.is_none()
     }
 
     #[inline(always)]
@@ -260,15 +307,20 @@ impl<C: Clock> Permit<C> {
             let generation = self.tag.generation();
             if self.tag == Tag::new(generation, Watch::Off, Role::Call) {
                 self.becomes(Role::Settled);
-                if !self.core.is_steady(generation) {
-                    self.core.record(generation, Mark::GOOD, None, None);
+                if !self.core().is_steady(generation) {
+                    self.core().record(generation, Mark::GOOD, None, None);
                 }
                 return;
             }
-            if self.tag == Tag::new(generation, Watch::Since, Role::Call) {
-                self.becomes(Role::Settled);
-                self.core.succeeded(generation, self.nanos);
-                return;
+            if self.tag == Tag::new(generation, Watch::Since, Role::Call) && self.leaves_by_itself()
+            {
+                let now = self.core().now();
+                // A slow one is taken out of those under way before it is counted, lest it be seen twice.
+                if !self.core().is_slow(now.saturating_sub(self.nanos)) {
+                    self.becomes(Role::Settled);
+                    self.core().succeeded(generation, now);
+                    return;
+                }
             }
         }
         self.finish_slowly(outcome, false);
@@ -294,7 +346,7 @@ impl<C: Clock> Permit<C> {
         };
         let role = self.tag.role();
         self.becomes(Role::Settled);
-        let core = &self.core;
+        let core = self.core();
         let slow = took.is_some_and(|took| core.is_slow(took));
         let late = match (core.settings.cancelled, took) {
             (Cancelled::FailedAfter(after), Some(took)) => given_up && took > nanos(after),
@@ -333,13 +385,14 @@ impl<C: Clock> Drop for Permit<C> {
 }
 
 impl<C: Clock> Core<C> {
-    /// A call that was timed and counted did well.
-    #[inline(never)]
-    fn succeeded(&self, generation: u32, since: u64) {
-        self.leave(generation, since);
-        let now = self.now();
-        let slow = self.is_slow(now.saturating_sub(since));
-        self.record(generation, Mark::new(false, slow), None, Some(now));
+    /// A call that was counted did well, and was not slow.
+    #[inline(always)]
+    fn succeeded(&self, generation: u32, now: u64) {
+        if self.outcomes.is_of_time() {
+            self.record_here(generation, Mark::GOOD, None, Some(now));
+        } else if !self.is_steady(generation) {
+            self.record(generation, Mark::GOOD, None, None);
+        }
     }
 
     fn leave(&self, generation: u32, since: u64) {
@@ -348,17 +401,17 @@ impl<C: Clock> Core<C> {
         }
     }
 
-    fn is_slow(&self, took: u64) -> bool {
+    #[inline(always)]
+    const fn is_slow(&self, took: u64) -> bool {
         // Strictly more: at the threshold it is not slow yet.
-        let slow = self.settings.slow.as_ref();
-        slow.is_some_and(|slow| took > nanos(slow.above))
+        took > self.slow_above
     }
 }
 
 impl<C: Clock> fmt::Debug for Permit<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Permit")
-            .field("circuit", &self.core.settings.name)
+            .field("circuit", &self.core().settings.name)
             .field("role", &self.tag.role())
             .finish_non_exhaustive()
     }

@@ -22,8 +22,20 @@ impl<C: Clock> Core<C> {
     }
 
     /// Counts a call that was admitted in a generation. `now` is for whoever read the clock already.
-    #[inline]
+    #[inline(never)]
     pub(super) fn record(
+        &self,
+        generation: u32,
+        mark: Mark,
+        at_least: Option<Duration>,
+        now: Option<u64>,
+    ) {
+        self.record_here(generation, mark, at_least, now);
+    }
+
+    /// The same, in the caller's code: for a window that a success always changes.
+    #[inline(always)]
+    pub(super) fn record_here(
         &self,
         generation: u32,
         mark: Mark,
@@ -55,6 +67,7 @@ impl<C: Clock> Core<C> {
     }
 
     /// The limit that is reached, if one is.
+    #[inline(never)]
     fn exceeded(&self, tally: Tally) -> Option<Cause> {
         if tally.total < self.settings.minimum_calls {
             return None;

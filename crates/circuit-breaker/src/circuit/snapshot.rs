@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use portcullis_core::{CircuitState, Clock};
 
-use super::core::Core;
+use super::handle::Handle;
 use super::tally::Tally;
 use super::word::Word;
 use crate::sync::Ordering;
@@ -38,34 +38,35 @@ pub struct Snapshot {
     pub open_for: Option<Duration>,
 }
 
-impl<C: Clock> Core<C> {
+impl<C: Clock> Handle<C> {
     pub(super) fn snapshot(&self) -> Snapshot {
-        let word = self.word();
+        let core = self.core();
+        let word = core.word();
         let (state, generation) = (word.state(), word.generation());
-        let now = self.now();
+        let now = core.now();
         let before = generation.wrapping_sub(1) & 0x00ff_ffff;
-        let mut minimum = self.settings.minimum_calls;
+        let mut minimum = core.settings.minimum_calls;
         let tally = match state {
             CircuitState::HalfOpen => {
-                minimum = u64::from(self.settings.probes);
+                minimum = u64::from(core.settings.probes);
                 of_probes(word)
             }
             CircuitState::Open => {
-                let decided = Word::from_bits(self.decided.load(Ordering::Acquire));
+                let decided = Word::from_bits(core.decided.load(Ordering::Acquire));
                 if decided.state() == CircuitState::HalfOpen && decided.generation() == before {
                     minimum = 1;
                     of_probes(decided)
                 } else {
-                    self.outcomes.tally(before, now)
+                    core.outcomes.tally(before, now)
                 }
             }
-            _ => self.outcomes.tally(generation, now),
+            _ => core.outcomes.tally(generation, now),
         };
         let rate = |part: u64| {
             let share = part as f64 / tally.total as f64;
             (tally.total > 0 && tally.total >= minimum).then_some(share)
         };
-        let left = (state == CircuitState::Open).then(|| word.open_for(self.now_millis()));
+        let left = (state == CircuitState::Open).then(|| word.open_for(core.now_millis()));
         Snapshot {
             state,
             calls: tally.total,
@@ -73,13 +74,10 @@ impl<C: Clock> Core<C> {
             slow: tally.slow,
             failure_rate: rate(tally.failed),
             slow_rate: rate(tally.slow),
-            overdue: self
-                .in_flight
-                .as_ref()
-                .map_or(0, |calls| calls.overdue(generation, now)),
-            failed_in_a_row: self.failed_in_a_row(generation),
-            rejected: self.rejected.0.load(Ordering::Relaxed),
-            late: self.late.load(Ordering::Relaxed),
+            overdue: self.overdue(generation, now),
+            failed_in_a_row: core.failed_in_a_row(generation),
+            rejected: core.rejected.0.load(Ordering::Relaxed),
+            late: core.late.load(Ordering::Relaxed),
             open_for: left.flatten().map(Duration::from_millis),
         }
     }

@@ -2,13 +2,15 @@
 
 use std::env::{self, VarError};
 use std::error::Error;
+use std::time::Duration;
 
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use portcullis::auth::jwks::Jwks;
-use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer};
-use portcullis::axum::Caller;
+use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer, client};
+use portcullis::axum::{Caller, RouteLayer};
+use portcullis::trace::{StageLayer, Timings, TraceContextLayer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_http::cors::{Any, CorsLayer};
@@ -19,8 +21,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_writer(std::io::stderr)
         .init();
 
-    // Discovery finds the keys. They are fetched in the background, and it starts without them too.
-    let keys = Jwks::builder(setting("ISSUER")?).build()?;
+    // Discovery finds the keys. They are fetched in the background, and it starts without them too. Where a request
+    // needs a new one, that is fetched in its trace.
+    let http = client::default_client()?.layer(&TraceContextLayer::client());
+    let keys = Jwks::builder(setting("ISSUER")?)
+        .with_http_client(http)
+        .build()?;
     let issuer = Issuer::published(keys)
         .audience(setting("AUDIENCE")?)
         // An ID token grants nothing, so it does not pass for an access token.
@@ -49,8 +55,18 @@ fn app(verifier: JwtVerifier) -> Result<Router, Box<dyn Error>> {
         .allow_origin(Any)
         .allow_headers(Any)
         .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
+    // The trace is outside of everything, so that refusals are part of it. Whoever takes too long is named in the log.
+    let timings = Timings::new().with_slow_above(Duration::from_secs(1));
+    let trace = TraceContextLayer::server().with_timings(timings);
     // One call of `layer`: each further one would box every request once more.
-    let guarded = api.layer((cors, AuthLayer::new(verifier)));
+    let guarded = api.layer((
+        trace,
+        RouteLayer,
+        cors,
+        StageLayer::new("auth"),
+        AuthLayer::new(verifier),
+        StageLayer::new("handler"),
+    ));
     Ok(guarded.route("/health", get(|| async { "well" })))
 }
 

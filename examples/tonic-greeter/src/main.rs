@@ -6,6 +6,7 @@ use std::error::Error;
 use portcullis::RequestExt as _;
 use portcullis::auth::jwks::Jwks;
 use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer};
+use portcullis::trace::TraceContextLayer;
 use tokio::net::TcpListener;
 use tonic::codegen::tokio_stream::{self, Iter};
 use tonic::service::LayerExt as _;
@@ -41,6 +42,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(setting("LISTEN")?).await?;
     println!("listening on http://{}", listener.local_addr()?);
     Server::builder()
+        // Outside of everything, so that refusals are part of the trace too.
+        .layer(TraceContextLayer::server())
         .layer(auth)
         .add_service(health)
         .add_service(greeter)

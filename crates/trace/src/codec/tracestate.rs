@@ -1,4 +1,0 @@
-//! To come.
-pub(crate) fn carry(h: &http::HeaderMap, _: usize) -> Option<http::HeaderValue> {
-    h.get("tracestate").cloned()
-}

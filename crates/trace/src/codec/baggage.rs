@@ -1,4 +1,0 @@
-//! To come.
-pub(crate) fn carry(h: &http::HeaderMap) -> Option<http::HeaderValue> {
-    h.get("baggage").cloned()
-}

@@ -65,6 +65,8 @@ mod watch;
 
 pub use body::TraceBody;
 pub use client::{Client, ResendCount, TraceClient};
+pub use codec::baggage::{BadBaggage, Baggage};
+pub use codec::tracestate::{BadTraceState, TraceState};
 pub use egress::Egress;
 pub use future::ResponseFuture;
 pub use layer::TraceContextLayer;
@@ -75,6 +77,14 @@ pub use span::Spans;
 pub use stage::{Stage, StageFuture, StageLayer};
 pub use timings::{ServerTiming, Timings};
 pub use trust::{Trust, TrustLevel};
+
+/// Entry points for fuzzing the parsers of untrusted bytes.
+#[doc(hidden)]
+pub mod fuzz {
+    pub use crate::codec::b3::fuzz_b3;
+    pub use crate::codec::baggage::fuzz_baggage;
+    pub use crate::codec::tracestate::fuzz_tracestate;
+}
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -45,7 +45,9 @@ fn read(value: &HeaderValue, carried: &[&[u8]]) {
     assert!(list::members(text.as_bytes()).all(|member| carried.contains(&member)));
     assert!(baggage.len() <= carried.len());
 
-    let keys: Vec<_> = baggage.iter().map(|(key, ..)| key.to_owned()).collect();
+    // Some of them, for this looks at everything for each.
+    let keys = baggage.iter().map(|(key, ..)| key.to_owned());
+    let keys: Vec<_> = keys.take(4).collect();
     for key in &keys {
         assert!(baggage.get(key).is_some());
         let some = only(value, std::slice::from_ref(key)).expect("a member of this key");

@@ -91,7 +91,6 @@ impl<O: Observer, C: Clock> Running<O, C> {
         if watch.began.protocol.is_grpc() {
             watch.grpc_status = GrpcStatus::of(headers);
         }
-        span::head(&watch.span, status);
         if watch.tells
             && let Some(context) = &self.context
         {
@@ -164,7 +163,7 @@ impl<O: Observer, C: Clock> Watch<O, C> {
         if let Some(status) = self.status_of_grpc(end) {
             event = event.with_grpc_status(status);
         }
-        span::ended(&self.spans, &self.span, &event);
+        span::ended(&self.spans, &self.span, &event, self.own.flags);
         if let Some(timings) = self.timings {
             // Within its span.
             let _entered = self.span.enter();

@@ -1,11 +1,12 @@
 //! Spans when a request begins.
 
-use http::{Request, Version};
-use portcullis_core::{Protocol, RequestBegan, RequestTrace, TraceContext};
+use http::{Request, Uri, Version};
+use portcullis_core::{Protocol, RequestBegan, RequestTrace, Side, SpanId, TraceContext, TraceId};
 use tracing::Span;
-use tracing::field::display;
+use tracing::field::{DisplayValue, display};
 
 use super::fields::{http_span, rpc_span};
+use super::headers::Listed;
 use super::query::Redacted;
 use super::{Spans, headers};
 
@@ -22,22 +23,19 @@ pub(crate) fn server<B>(
     if !spans.makes(own.flags.is_sampled() || trace.may_be_sampled()) {
         return Span::none();
     }
-    let span = if began.protocol == Protocol::Http {
-        http_span!("server", began, own)
-    } else {
-        rpc_span!("server", began, own, request)
+    let shown = Shown {
+        spans,
+        began,
+        own,
+        parent: trace.parent(),
+        link: trace.link(),
+        request,
     };
-    if !span.is_disabled() {
-        if let Some(parent) = trace.parent() {
-            span.record("parent_span_id", display(parent));
-        }
-        if let Some(link) = trace.link() {
-            span.record("link.trace_id", display(link.trace_id));
-            span.record("link.span_id", display(link.span_id));
-        }
-        show(spans, &span, request);
+    if began.protocol == Protocol::Http {
+        http_span!("server", shown)
+    } else {
+        rpc_span!("server", shown)
     }
-    span
 }
 
 /// The span of a call that goes out.
@@ -52,62 +50,98 @@ pub(crate) fn client<B>(
     if !spans.makes(own.flags.is_sampled()) {
         return Span::none();
     }
-    let span = if began.protocol == Protocol::Http {
-        http_span!("client", began, own)
-    } else {
-        rpc_span!("client", began, own, request)
+    let shown = Shown {
+        spans,
+        began,
+        own,
+        parent: parent.map(|parent| parent.span_id),
+        link: None,
+        request,
     };
-    if !span.is_disabled() {
-        if let Some(parent) = parent {
-            span.record("parent_span_id", display(parent.span_id));
-        }
-        if let Some(host) = request.uri().host() {
-            span.record("server.address", host);
-        }
-        if let Some(port) = request.uri().port_u16() {
-            span.record("server.port", port);
-        }
-        show(spans, &span, request);
-    }
-    span
-}
-
-/// What both show of the request itself.
-fn show<B>(spans: &Spans, span: &Span, request: &Request<B>) {
-    let (uri, headers) = (request.uri(), request.headers());
-    span.record("url.path", uri.path());
-    if let Some(query) = uri.query() {
-        let shown = &spans.query;
-        span.record("url.query", display(Redacted { query, shown }));
-    }
-    if let Some(scheme) = uri.scheme_str() {
-        span.record("url.scheme", scheme);
-    }
-    if let Some(version) = version(request.version()) {
-        span.record("network.protocol.version", version);
-    }
-    if spans.headers.user_agent
-        && let Some(agent) = headers.get(http::header::USER_AGENT)
-    {
-        span.record("user_agent.original", headers::value(agent).as_str());
-    }
-    if let Some(listed) = spans.headers.of(headers) {
-        span.record("http.request.headers", display(listed));
+    if began.protocol == Protocol::Http {
+        http_span!("client", shown)
+    } else {
+        rpc_span!("client", shown)
     }
 }
 
-fn version(version: Version) -> Option<&'static str> {
-    Some(match version {
-        Version::HTTP_09 => "0.9",
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_11 => "1.1",
-        Version::HTTP_2 => "2",
-        Version::HTTP_3 => "3",
-        _ => return None,
-    })
+/// What is shown of a request from the start. Nothing of it is made unless somebody wants the span.
+struct Shown<'a, B> {
+    spans: &'a Spans,
+    began: &'a RequestBegan,
+    own: TraceContext,
+    parent: Option<SpanId>,
+    link: Option<TraceContext>,
+    request: &'a Request<B>,
 }
 
-/// The full name of a method of gRPC: its path without the first slash.
-fn rpc_method(path: &str) -> &str {
-    path.strip_prefix('/').unwrap_or(path)
+// === impl Shown ===
+
+impl<'a, B> Shown<'a, B> {
+    fn method(&self) -> &'static str {
+        self.began.method
+    }
+
+    /// The full name of a method of gRPC: its path without the first slash.
+    fn rpc_method(&self) -> &'a str {
+        let path = self.uri().path();
+        path.strip_prefix('/').unwrap_or(path)
+    }
+
+    fn parent(&self) -> Option<DisplayValue<SpanId>> {
+        self.parent.map(display)
+    }
+
+    fn linked_trace(&self) -> Option<DisplayValue<TraceId>> {
+        self.link.map(|link| display(link.trace_id))
+    }
+
+    fn linked_span(&self) -> Option<DisplayValue<SpanId>> {
+        self.link.map(|link| display(link.span_id))
+    }
+
+    fn uri(&self) -> &'a Uri {
+        self.request.uri()
+    }
+
+    fn query(&self) -> Option<DisplayValue<Redacted<'a>>> {
+        let shown = &self.spans.query;
+        let redacted = |query| display(Redacted { query, shown });
+        self.uri().query().map(redacted)
+    }
+
+    /// Who is called.
+    fn address(&self) -> Option<&'a str> {
+        let host = self.uri().host();
+        host.filter(|_| self.began.side == Side::Client)
+    }
+
+    fn port(&self) -> Option<u16> {
+        let port = self.uri().port_u16();
+        port.filter(|_| self.began.side == Side::Client)
+    }
+
+    fn version(&self) -> Option<&'static str> {
+        Some(match self.request.version() {
+            Version::HTTP_09 => "0.9",
+            Version::HTTP_10 => "1.0",
+            Version::HTTP_11 => "1.1",
+            Version::HTTP_2 => "2",
+            Version::HTTP_3 => "3",
+            _ => return None,
+        })
+    }
+
+    fn user_agent(&self) -> Option<String> {
+        let headers = self.request.headers();
+        let agent = headers.get(http::header::USER_AGENT);
+        agent
+            .filter(|_| self.spans.headers.user_agent)
+            .map(headers::value)
+    }
+
+    fn headers(&self) -> Option<DisplayValue<Listed<'a>>> {
+        let headers = self.request.headers();
+        self.spans.headers.of(headers).map(display)
+    }
 }

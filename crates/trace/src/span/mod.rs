@@ -13,7 +13,7 @@ use http::HeaderName;
 use portcullis_core::{ConfigError, Secret};
 
 pub(crate) use make::{client, server};
-pub(crate) use record::{ended, head};
+pub(crate) use record::ended;
 
 use headers::Shown;
 use pseudonym::Pseudonyms;

@@ -1,51 +1,44 @@
 //! What a span is told later.
 
 use http::StatusCode;
-use portcullis_core::{Protocol, RequestEnded, Side};
+use portcullis_core::{Protocol, RequestContext, RequestEnded, Side, TraceFlags};
 use tracing::Span;
 
 use super::Spans;
 
-/// The head of the answer is there.
-pub(crate) fn head(span: &Span, status: StatusCode) {
-    span.record("http.response.status_code", status.as_u16());
-}
-
-/// It is over.
-pub(crate) fn ended(spans: &Spans, span: &Span, event: &RequestEnded<'_>) {
+/// It is over. All of it is said at once, for whoever writes lines formats each field that is told by itself.
+pub(crate) fn ended(spans: &Spans, span: &Span, event: &RequestEnded<'_>, was: TraceFlags) {
     if span.is_disabled() {
         return;
     }
-    let (began, context) = (&event.began, event.context);
-    if let Some(context) = context.filter(|_| began.side == Side::Server) {
-        if let Some(route) = context.route() {
-            span.record("http.route", route);
-            if began.protocol == Protocol::Http {
-                span.record("otel.name", format!("{} {route}", began.method).as_str());
-            }
-        }
-        if let Some(identity) = context.identity()
-            && let Some(name) = spans
-                .pseudonyms
-                .as_ref()
-                .and_then(|names| names.of(identity))
-        {
-            span.record("enduser.pseudo.id", name.as_str());
-        }
-    }
-    if event.span.flags.is_sampled() {
-        span.record("sampled", true);
-    }
-    if let Some(status) = event.grpc_status {
-        span.record("rpc.response.status_code", status.as_str());
-    }
-    span.record("end", event.end.as_str());
-    if let Some(error) = event.error_type() {
-        // The status itself, where that is the error.
-        match event.status.filter(|_| matches!(error, "4xx" | "5xx")) {
-            Some(status) => span.record("error.type", status.as_str()),
-            None => span.record("error.type", error),
-        };
-        span.record("otel.status_code", "ERROR");
-    }
+    let began = &event.began;
+    let context = event.context.filter(|_| began.side == Side::Server);
+    let route = context.and_then(RequestContext::route);
+    let name = route
+        .filter(|_| began.protocol == Protocol::Http)
+        .map(|route| format!("{} {route}", began.method));
+    let names = spans.pseudonyms.as_ref();
+    let user = context
+        .and_then(RequestContext::identity)
+        .zip(names)
+        .and_then(|(identity, names)| names.of(identity));
+    // Not yet so when it was made: what the caller wished was granted since.
+    let sampled = (event.span.flags.is_sampled() && !was.is_sampled()).then_some(true);
+    let error = event.error_type();
+    // The status itself, where that is the error.
+    let status = event
+        .status
+        .filter(|_| matches!(error, Some("4xx" | "5xx")));
+    tracing::record_all!(
+        span,
+        otel.name = name,
+        http.route = route,
+        http.response.status_code = event.status.map(|status| status.as_u16()),
+        rpc.response.status_code = event.grpc_status.map(|status| status.as_str()),
+        enduser.pseudo.id = user,
+        sampled = sampled,
+        end = event.end.as_str(),
+        error.type = status.as_ref().map(StatusCode::as_str).or(error),
+        otel.status_code = error.map(|_| "ERROR"),
+    );
 }

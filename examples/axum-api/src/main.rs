@@ -24,18 +24,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Discovery finds the keys. They are fetched in the background, and it starts without them too. Where a request
     // needs a new one, that is fetched in its trace.
     let http = client::default_client()?.layer(&TraceContextLayer::client());
-    let keys = Jwks::builder(setting("ISSUER")?)
-        .with_http_client(http)
-        .build()?;
+    let url = setting("ISSUER")?;
+    let keys = Jwks::builder(url).with_http_client(http).build()?;
     let issuer = Issuer::published(keys)
         .audience(setting("AUDIENCE")?)
         // An ID token grants nothing, so it does not pass for an access token.
         .scope_required();
-    let verifier = JwtVerifier::builder().issuer(issuer).build()?;
+    let auth = AuthLayer::new(JwtVerifier::builder().issuer(issuer).build()?);
 
     let listener = TcpListener::bind(setting("LISTEN")?).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app(verifier)?)
+    axum::serve(listener, app(auth)?)
         .with_graceful_shutdown(async {
             let _ = tokio::signal::ctrl_c().await;
         })
@@ -43,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn app(verifier: JwtVerifier) -> Result<Router, Box<dyn Error>> {
+fn app(auth: AuthLayer<JwtVerifier>) -> Result<Router, Box<dyn Error>> {
     let may_write = RequireLayer::new().with_scopes(["orders:write"])?;
     let api = Router::new()
         .route("/me", get(me))
@@ -58,15 +57,10 @@ fn app(verifier: JwtVerifier) -> Result<Router, Box<dyn Error>> {
     // The trace is outside of everything, so that refusals are part of it. Whoever takes too long is named in the log.
     let timings = Timings::new().with_slow_above(Duration::from_secs(1));
     let trace = TraceContextLayer::server().with_timings(timings);
+    // How long authentication took, and how long the handler.
+    let auth = (StageLayer::new("auth"), auth);
     // One call of `layer`: each further one would box every request once more.
-    let guarded = api.layer((
-        trace,
-        RouteLayer,
-        cors,
-        StageLayer::new("auth"),
-        AuthLayer::new(verifier),
-        StageLayer::new("handler"),
-    ));
+    let guarded = api.layer((trace, RouteLayer, cors, auth, StageLayer::new("handler")));
     Ok(guarded.route("/health", get(|| async { "well" })))
 }
 

@@ -1,14 +1,21 @@
 //! The fields of the spans: `tracing` wants all of them named when a span is made. What is known by then is said at
-//! once, for whoever writes lines formats each later field by itself.
+//! once, for whoever writes lines formats each later field by itself. What is known late comes first, for it is looked
+//! up by its name.
 
 macro_rules! http_span {
     ($kind:literal, $shown:expr) => {
         tracing::info_span!(
             target: "portcullis::trace",
             $kind,
+            end = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            http.route = tracing::field::Empty,
+            enduser.pseudo.id = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+            http.request.resend_count = tracing::field::Empty,
             otel.name = $shown.method(),
             otel.kind = $kind,
-            otel.status_code = tracing::field::Empty,
             trace_id = %$shown.own.trace_id,
             span_id = %$shown.own.span_id,
             parent_span_id = $shown.parent(),
@@ -16,10 +23,7 @@ macro_rules! http_span {
             link.span_id = $shown.linked_span(),
             sampled = $shown.own.flags.is_sampled(),
             http.request.method = $shown.method(),
-            http.route = tracing::field::Empty,
-            http.response.status_code = tracing::field::Empty,
             http.request.headers = $shown.headers(),
-            http.request.resend_count = tracing::field::Empty,
             url.scheme = $shown.uri().scheme_str(),
             url.path = $shown.uri().path(),
             url.query = $shown.query(),
@@ -27,9 +31,6 @@ macro_rules! http_span {
             server.port = $shown.port(),
             network.protocol.version = $shown.version(),
             user_agent.original = $shown.user_agent(),
-            enduser.pseudo.id = tracing::field::Empty,
-            error.type = tracing::field::Empty,
-            end = tracing::field::Empty,
         )
     };
 }
@@ -39,9 +40,16 @@ macro_rules! rpc_span {
         tracing::info_span!(
             target: "portcullis::trace",
             $kind,
+            end = tracing::field::Empty,
+            rpc.response.status_code = tracing::field::Empty,
+            http.response.status_code = tracing::field::Empty,
+            http.route = tracing::field::Empty,
+            enduser.pseudo.id = tracing::field::Empty,
+            error.type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+            http.request.resend_count = tracing::field::Empty,
             otel.name = $shown.rpc_method(),
             otel.kind = $kind,
-            otel.status_code = tracing::field::Empty,
             trace_id = %$shown.own.trace_id,
             span_id = %$shown.own.span_id,
             parent_span_id = $shown.parent(),
@@ -50,11 +58,7 @@ macro_rules! rpc_span {
             sampled = $shown.own.flags.is_sampled(),
             rpc.system.name = "grpc",
             rpc.method = $shown.rpc_method(),
-            rpc.response.status_code = tracing::field::Empty,
-            http.response.status_code = tracing::field::Empty,
             http.request.headers = $shown.headers(),
-            http.request.resend_count = tracing::field::Empty,
-            http.route = tracing::field::Empty,
             url.scheme = $shown.uri().scheme_str(),
             url.path = $shown.uri().path(),
             url.query = $shown.query(),
@@ -62,9 +66,6 @@ macro_rules! rpc_span {
             server.port = $shown.port(),
             network.protocol.version = $shown.version(),
             user_agent.original = $shown.user_agent(),
-            enduser.pseudo.id = tracing::field::Empty,
-            error.type = tracing::field::Empty,
-            end = tracing::field::Empty,
         )
     };
 }

@@ -22,21 +22,24 @@ pub(crate) fn ended(spans: &Spans, span: &Span, event: &RequestEnded<'_>, was: T
         .and_then(RequestContext::identity)
         .zip(names)
         .and_then(|(identity, names)| names.of(identity));
-    // Not yet so when it was made: what the caller wished was granted since.
-    let sampled = (event.span.flags.is_sampled() && !was.is_sampled()).then_some(true);
     let error = event.error_type();
     // The status itself, where that is the error.
     let status = event
         .status
         .filter(|_| matches!(error, Some("4xx" | "5xx")));
+    // What the caller wished was granted since.
+    if event.span.flags.is_sampled() && !was.is_sampled() {
+        span.record("sampled", true);
+    }
+    if let Some(status) = event.grpc_status {
+        span.record("rpc.response.status_code", status.as_str());
+    }
     tracing::record_all!(
         span,
         otel.name = name,
         http.route = route,
         http.response.status_code = event.status.map(|status| status.as_u16()),
-        rpc.response.status_code = event.grpc_status.map(|status| status.as_str()),
         enduser.pseudo.id = user,
-        sampled = sampled,
         end = event.end.as_str(),
         error.type = status.as_ref().map(StatusCode::as_str).or(error),
         otel.status_code = error.map(|_| "ERROR"),

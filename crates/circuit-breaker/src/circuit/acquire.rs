@@ -137,8 +137,8 @@ fn admit<C: Clock>(handle: &Handle<C>, word: Word) -> Option<Permit<C>> {
             Some(Permit::new(page, generation, Role::Call, now))
         }
         Handle::Counting(roster) => {
-            let now = roster.inner().now();
-            match roster.enter(generation, now) {
+            let (now, page) = roster.enter(generation, || roster.inner().now());
+            match page {
                 Some(page) => Some(Permit::counted(page, generation, now)),
                 None => first_of_span(handle, roster, word, now),
             }

@@ -23,6 +23,9 @@ use crate::sync::{AtomicU64, Ordering, Shared, fence};
 pub(crate) struct Roster<T> {
     grid: Grid,
     pages: [Shared<Page<T>>; PAGES],
+    /// The page that was taken last: nearly always that of now. It is looked for before the clock is read, so that nobody
+    /// waits for the page after it.
+    last: AtomicU64,
     apart: Shared<Page<T>>,
 }
 
@@ -66,6 +69,7 @@ impl<T: Clone> Roster<T> {
         Self {
             grid: Grid::new(threshold_nanos),
             pages: std::array::from_fn(page),
+            last: AtomicU64::new(0),
             apart,
         }
     }
@@ -83,15 +87,31 @@ impl<T> Roster<T> {
         &self.apart
     }
 
-    /// Counts a call that begins now, for as long as it holds the page. None if the page is not that of its span: see
-    /// [`begin`](Self::begin).
+    /// Counts a call that begins now, for as long as it holds the page, and says when that was. None if the page that was
+    /// taken last is not that of its span: see [`begin`](Self::begin).
     #[inline(always)]
-    pub(crate) fn enter(&self, generation: u32, now_nanos: u64) -> Option<Shared<Page<T>>> {
-        let epoch = self.grid.epoch(now_nanos);
-        let (page, tag) = (self.page(epoch), tag(generation, epoch));
-        if page.tag.load(Ordering::Acquire) != tag {
-            return None;
-        }
+    pub(crate) fn enter(
+        &self,
+        generation: u32,
+        now_nanos: impl FnOnce() -> u64,
+    ) -> (u64, Option<Shared<Page<T>>>) {
+        let page = self.page(self.last.load(Ordering::Relaxed));
+        let found = page.tag.load(Ordering::Acquire);
+        let now = now_nanos();
+        let tag = tag(generation, self.grid.epoch(now));
+        (
+            now,
+            if found == tag {
+                Self::hold(page, tag)
+            } else {
+                None
+            },
+        )
+    }
+
+    /// Holds a page, if it is that of a span.
+    #[inline(always)]
+    fn hold(page: &Shared<Page<T>>, tag: u64) -> Option<Shared<Page<T>>> {
         let held = Shared::clone(page);
         fence(Ordering::Acquire);
         // It may have been taken between: then it is not held for long.
@@ -106,7 +126,8 @@ impl<T> Roster<T> {
         let (page, tag) = (self.page(epoch), tag(generation, epoch));
         let before = page.tag.load(Ordering::Acquire);
         if before == tag {
-            return self.enter(generation, now_nanos);
+            self.last.store(epoch, Ordering::Relaxed);
+            return Self::hold(page, tag);
         }
         if before & CLAIMED != 0 || Shared::strong_count(page) > 1 {
             return None;
@@ -128,6 +149,7 @@ impl<T> Roster<T> {
             return None;
         }
         page.tag.store(tag, Ordering::Release);
+        self.last.store(epoch, Ordering::Relaxed);
         Some(held)
     }
 
@@ -214,8 +236,12 @@ mod tests {
         Roster::new(800, ())
     }
 
+    fn enter(roster: &Roster<()>, generation: u32, now: u64) -> Option<Shared<Page<()>>> {
+        roster.enter(generation, || now).1
+    }
+
     fn begin(roster: &Roster<()>, generation: u32, now: u64) -> Shared<Page<()>> {
-        assert!(roster.enter(generation, now).is_none());
+        assert!(enter(roster, generation, now).is_none());
         roster
             .begin(generation, now)
             .expect("nobody holds the page")
@@ -225,7 +251,7 @@ mod tests {
     fn a_call_is_overdue_when_all_of_its_span_is_and_until_it_lets_go() {
         let roster = roster();
         let one = begin(&roster, 0, 5 * SPAN);
-        let other = roster.enter(0, 6 * SPAN - 1).unwrap();
+        let other = enter(&roster, 0, 6 * SPAN - 1).unwrap();
         assert_eq!(roster.overdue(0, 6 * SPAN + 799), 0);
         assert_eq!(roster.overdue(0, 19 * SPAN), 2);
         drop(one);
@@ -241,7 +267,7 @@ mod tests {
         let hangs = begin(&roster, 0, SPAN);
         for round in 1..4 {
             let now = SPAN + round * ROUND;
-            assert!(roster.enter(0, now).is_none() && roster.begin(0, now).is_none());
+            assert!(enter(&roster, 0, now).is_none() && roster.begin(0, now).is_none());
             assert_eq!(roster.overdue(0, now), 1);
         }
         drop(hangs);
@@ -314,7 +340,7 @@ mod tests {
         let hangs = begin(&roster, 0, SPAN);
         let tag = roster.page(1).tag.load(Ordering::Relaxed);
         roster.page(1).tag.store(tag | HELD, Ordering::Relaxed);
-        assert!(roster.enter(0, SPAN).is_none());
+        assert!(enter(&roster, 0, SPAN).is_none());
         assert_eq!(roster.overdue(0, LATER), 1);
         drop(hangs);
         drop(begin(&roster, 0, SPAN + ROUND));

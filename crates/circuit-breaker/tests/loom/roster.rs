@@ -25,7 +25,7 @@ fn who_enters_while_the_page_is_taken_is_counted_in_its_own_span_or_not_at_all()
     // Another span, and another generation.
     for (generation, now) in [(0, 2), (1, 0), (1, 2)] {
         explore(move |swapped| {
-            let enter = |roster: &Roster<()>| roster.enter(0, 0);
+            let enter = |roster: &Roster<()>| roster.enter(0, || 0).1;
             let take = move |roster: &Roster<()>| roster.begin(generation, now);
             let (roster, entered, taken) = with(Roster::new(8, ()), swapped, enter, take);
             // Never both: one of them held the page first.
@@ -68,7 +68,7 @@ fn of_two_who_take_a_page_for_a_span_none_takes_it_from_the_other() {
 fn who_leaves_while_the_page_is_taken_is_gone() {
     explore(|swapped| {
         let roster = Roster::new(8, ());
-        let held = roster.enter(0, 0);
+        let held = roster.enter(0, || 0).1;
         let leave = move |_: &Roster<()>| drop(held);
         let take = |roster: &Roster<()>| roster.begin(1, 0).is_some();
         let (roster, (), taken) = with(roster, swapped, leave, take);
@@ -84,7 +84,7 @@ fn a_reader_takes_no_new_call_for_one_that_is_overdue() {
         explore(move |swapped| {
             let call = move |roster: &Roster<()>| {
                 let first = roster.begin(generation, LATER);
-                (roster.enter(generation, LATER), first)
+                (roster.enter(generation, || LATER).1, first)
             };
             let read = |roster: &Roster<()>| roster.overdue(0, LATER);
             let (_, held, seen) = with(Roster::new(8, ()), swapped, call, read);
@@ -98,7 +98,7 @@ fn a_reader_takes_no_new_call_for_one_that_is_overdue() {
 fn a_reader_sees_who_hangs_whoever_wants_the_page() {
     explore(|swapped| {
         let roster = Roster::new(8, ());
-        let hangs = roster.enter(0, 0);
+        let hangs = roster.enter(0, || 0).1;
         let take = |roster: &Roster<()>| roster.begin(0, LATER).is_none();
         let read = |roster: &Roster<()>| roster.overdue(0, LATER);
         let (_, in_vain, seen) = with(roster, swapped, take, read);
@@ -120,13 +120,13 @@ fn a_reader_counts_nobody_who_only_wanted_the_page() {
     ] {
         let mut model = loom::model::Builder::new();
         // All of it takes minutes.
-        model.preemption_bound = Some(3);
+        model.preemption_bound = Some(2);
         model.check(move || {
             let roster = Arc::new(Roster::new(8, ()));
             let threads = order.map(|who| {
                 let roster = Arc::clone(&roster);
                 loom::thread::spawn(move || match who {
-                    0 => (roster.enter(0, 0), 0),
+                    0 => (roster.enter(0, || 0).1, 0),
                     1 => (roster.begin(0, LATER), 0),
                     _ => (None, roster.overdue(0, LATER)),
                 })

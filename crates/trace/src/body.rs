@@ -62,7 +62,8 @@ impl<B, O: Observer, C: Clock> TraceBody<B, O, C> {
         B: Body,
     {
         let mut left = None;
-        if !running.is_nothing() {
+        // Nobody else asks when it ends.
+        if running.is_watched() {
             let status = response.status();
             running.head(status, response.headers_mut());
             let length = response.headers().get(CONTENT_LENGTH);

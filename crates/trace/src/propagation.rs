@@ -5,7 +5,7 @@ use std::fmt;
 use http::HeaderMap;
 use portcullis_core::{Carried, ConfigError, TraceContext, TraceEvent, TraceOutcome};
 
-use crate::codec::{Extracted, Present, b3, baggage, names, strip, tracestate, w3c};
+use crate::codec::{Extracted, b3, baggage, names, strip, tracestate, w3c};
 use crate::trust::TrustLevel;
 
 /// A way to write a trace into headers.
@@ -222,12 +222,11 @@ impl Formats {
     /// What goes along with a span of `format`.
     #[inline]
     pub(crate) fn carried(self, format: Option<Format>, headers: &HeaderMap) -> Carried {
-        let present = Present::of(headers);
         let state = match format {
-            Some(Format::W3c) if present.state() => tracestate::carry(headers, TRACESTATE_MOST),
+            Some(Format::W3c) => tracestate::carry(headers, TRACESTATE_MOST),
             _ => None,
         };
-        let baggage = if self.baggage && present.baggage() {
+        let baggage = if self.baggage {
             baggage::carry(headers)
         } else {
             None

@@ -76,6 +76,11 @@ impl<O: Observer, C: Clock> Running<O, C> {
         }
     }
 
+    /// Whether somebody is told when it ends.
+    pub(crate) const fn is_watched(&self) -> bool {
+        self.watch.is_some()
+    }
+
     /// Whether there is anything to do when it ends, or until then.
     pub(crate) const fn is_nothing(&self) -> bool {
         self.context.is_none() && self.watch.is_none()

@@ -9,7 +9,7 @@ pub(crate) mod w3c;
 
 use portcullis_core::{SpanId, TraceId};
 
-pub(crate) use strip::{Present, strip};
+pub(crate) use strip::strip;
 
 /// What the headers of one format say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

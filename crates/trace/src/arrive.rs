@@ -54,7 +54,7 @@ pub(crate) fn arrive(
 // === impl RemoteSpan ===
 
 impl RemoteSpan {
-    fn context(self, sampled: bool) -> TraceContext {
+    pub(crate) fn context(self, sampled: bool) -> TraceContext {
         let flags = if self.random {
             TraceFlags::RANDOM
         } else {
@@ -67,7 +67,7 @@ impl RemoteSpan {
         }
     }
 
-    fn is_sampled(self) -> bool {
+    pub(crate) fn is_sampled(self) -> bool {
         use crate::codec::Decision;
         matches!(self.decision, Decision::Sampled | Decision::Debug)
     }

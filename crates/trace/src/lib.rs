@@ -54,6 +54,7 @@ mod codec;
 mod egress;
 mod future;
 mod layer;
+mod message;
 mod propagation;
 mod sampling;
 mod server;

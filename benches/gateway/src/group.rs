@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use portcullis_bench_harness::{median, minimum};
+
 use crate::args::Args;
 use crate::case::{self, Case};
 use crate::load::{self, Protocol};
 use crate::report::{Report, Row};
 use crate::server::{Server, processor_time};
-use crate::stats::{median, minimum};
 use crate::tokens::Tokens;
 
 /// What is remembered of a case while rounds go on.

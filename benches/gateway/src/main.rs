@@ -10,20 +10,16 @@ mod crowd;
 mod group;
 mod limits;
 mod load;
-#[path = "../../src/machine.rs"]
-#[allow(dead_code, unreachable_pub)] // included: the library beside it would bring the peers along
-mod machine;
 mod nginx;
 mod report;
 mod serve;
 mod server;
-#[path = "../../src/stats.rs"]
-#[allow(dead_code, unreachable_pub)] // included, as above
-mod stats;
 mod tokens;
 
 use std::env;
 use std::process::ExitCode;
+
+use portcullis_bench_harness::{describe, versions};
 
 use crate::args::Args;
 use crate::load::Protocol;
@@ -48,10 +44,10 @@ fn main() -> ExitCode {
 }
 
 fn measure(args: &Args) {
-    println!("## gateway\n\n{}", machine::describe());
+    println!("## gateway\n\n{}", describe());
     println!(
         "{}\n",
-        machine::versions(&["axum", "axum-reverse-proxy", "hyper", "hyper-util", "tokio"])
+        versions(&["axum", "axum-reverse-proxy", "hyper", "hyper-util", "tokio"])
     );
     let files = limits::raise_open_files();
     println!("Files that a process may have open: {files}, for every process alike.\n");

@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
+use portcullis_bench_harness::median;
+
 use crate::case::{BARE, OPEN, PROTECTED};
 use crate::load::Protocol;
-use crate::stats::median;
 
 /// The rows of one protocol.
 #[derive(Debug)]
@@ -129,7 +130,7 @@ mod tests {
         Row {
             name,
             absent: None,
-            best: 1e9 / crate::stats::minimum(nanos),
+            best: 1e9 / portcullis_bench_harness::minimum(nanos),
             middle: 1e9 / median(nanos),
             p50: 0,
             p99: 0,

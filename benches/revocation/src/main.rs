@@ -6,9 +6,6 @@ mod args;
 mod child;
 mod kit;
 mod log;
-#[path = "../../src/machine.rs"]
-#[allow(dead_code, unreachable_pub)] // included: the library beside it would bring peers along
-mod machine;
 mod node;
 mod noise;
 mod parts;
@@ -18,6 +15,8 @@ mod report;
 
 use std::env;
 use std::process::ExitCode;
+
+use portcullis_bench_harness::{describe, versions};
 
 use crate::args::Args;
 use crate::kit::Kit;
@@ -50,8 +49,8 @@ fn main() -> ExitCode {
 }
 
 async fn measure(args: &Args) -> ExitCode {
-    println!("## revocation\n\n{}", machine::describe());
-    println!("{}\n", machine::versions(&["redis", "tokio"]));
+    println!("## revocation\n\n{}", describe());
+    println!("{}\n", versions(&["redis", "tokio"]));
     println!(
         "P = {} ms ± 20 %, deadline of a poll {} ms, S = {} s, grace {} s\n",
         POLL_EVERY.as_millis(),

@@ -2,7 +2,7 @@
 
 use axum::body::Body as Body08;
 use axum_07::body::Body as Body07;
-use portcullis_benches::{Args, Case, Group, Report, Requests, inner, service_lane};
+use portcullis_bench_harness::{Args, Case, Group, Report, Requests, inner, service_lane};
 
 use crate::ours::{Ours, Verdicts};
 use crate::peers::{self, tower_oauth2};

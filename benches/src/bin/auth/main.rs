@@ -9,7 +9,7 @@ mod tokens;
 
 use std::process::ExitCode;
 
-use portcullis_benches::{Args, Budgets, Report, describe, versions};
+use portcullis_bench_harness::{Args, Budgets, Report, describe, versions};
 use portcullis_testing::Algorithm;
 
 use groups::Presented;

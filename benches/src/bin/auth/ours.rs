@@ -10,7 +10,7 @@ use http_body_util::Full;
 use portcullis_auth::jwks::{HttpClient, Jwks};
 use portcullis_auth::key::{Algorithm as Jwa, HmacRing};
 use portcullis_auth::{AuthLayer, Issuer, JwtVerifier, Keys, VerdictCache};
-use portcullis_benches::{Case, Lane, Requests, inner, service_lane};
+use portcullis_bench_harness::{Case, Lane, Requests, inner, service_lane};
 use portcullis_core::{Identity, Observer, Provenance, VerdictEvent};
 use portcullis_testing::Algorithm;
 use tower::{Layer as _, ServiceExt as _, service_fn};

@@ -9,7 +9,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use portcullis_benches::Lane;
+use portcullis_bench_harness::Lane;
 use portcullis_testing::Algorithm;
 
 use crate::tokens::{Kit, SECRET};

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use portcullis_benches::Requests;
+use portcullis_bench_harness::Requests;
 use portcullis_testing::{Algorithm, KeyMint, RsaSize, SigningKey, jwks};
 
 pub(crate) const ISSUER: &str = "https://idp.example.com/realms/main";

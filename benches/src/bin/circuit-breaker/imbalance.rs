@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use portcullis_benches::{Args, Budgets};
+use portcullis_bench_harness::{Args, Budgets};
 use portcullis_circuit_breaker::{Circuit, CircuitBuilder, KeyedCircuits};
 use portcullis_core::{Backoff, Clock, Jitter, UnixTime};
 

@@ -11,7 +11,7 @@ mod simulation;
 
 use std::process::ExitCode;
 
-use portcullis_benches::{Args, Budgets, Report, Row, describe, versions};
+use portcullis_bench_harness::{Args, Budgets, Report, Row, describe, versions};
 
 use crate::questions::{CLOCK, RECORDS};
 use crate::service::{Fails, Form, Must};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_benches::{Case, Lane};
+use portcullis_bench_harness::{Case, Lane};
 use portcullis_circuit_breaker::http::HttpCircuitBreakerLayer;
 use portcullis_circuit_breaker::{Circuit, CircuitBreakerLayer, CircuitBuilder, Window};
 use tower::Layer as _;

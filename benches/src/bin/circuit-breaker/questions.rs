@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use portcullis_benches::{Args, Case, Group, Lane, Report};
+use portcullis_bench_harness::{Args, Case, Group, Lane, Report};
 
 use crate::ours::{self, Set};
 use crate::peers::{self, tower_resilience};

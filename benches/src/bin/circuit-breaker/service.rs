@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Empty;
-use portcullis_benches::{Lane, Tally};
+use portcullis_bench_harness::{Lane, Tally};
 use portcullis_circuit_breaker::CircuitBreakerError;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Service, ServiceExt as _};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_singleflight::Group as AsyncGroup;
 use moka::future::Cache;
-use portcullis_benches::{Args, Case, Group, Report, task_lane};
+use portcullis_bench_harness::{Args, Case, Group, Report, task_lane};
 use portcullis_single_flight::SingleFlight;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 use tower_resilience_coalesce::CoalesceLayer;

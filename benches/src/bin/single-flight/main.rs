@@ -6,7 +6,7 @@ mod together;
 
 use std::process::ExitCode;
 
-use portcullis_benches::{Args, Budgets, Report, describe, versions};
+use portcullis_bench_harness::{Args, Budgets, Report, describe, versions};
 
 /// Ours, as it is called in every table.
 const OURS: &str = "portcullis-single-flight";

@@ -12,7 +12,7 @@ use axum::response::IntoResponse as _;
 use axum_jwt_auth::{Decoder, LocalDecoder};
 use http::{Request, Response};
 use jsonwebtoken_10::{Algorithm as Jwa, DecodingKey, Validation};
-use portcullis_benches::service_lane;
+use portcullis_bench_harness::service_lane;
 use portcullis_testing::Algorithm;
 use tower::service_fn;
 

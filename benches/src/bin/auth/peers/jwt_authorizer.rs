@@ -1,7 +1,7 @@
 //! `jwt-authorizer`, with jsonwebtoken 9 on ring, and axum 0.7.
 
 use jwt_authorizer::{Authorizer, IntoLayer as _, JwtAuthorizer, RegisteredClaims, Validation};
-use portcullis_benches::{inner, service_lane};
+use portcullis_bench_harness::{inner, service_lane};
 use portcullis_testing::Algorithm;
 use tower::Layer as _;
 

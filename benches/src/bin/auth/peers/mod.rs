@@ -3,7 +3,7 @@
 //! Every one checks signature, expiry, issuer and audience, as ours does. One file per peer; each
 //! has `lane`, a lane that drives it, or a reason why there is none.
 
-use portcullis_benches::{Lane, Requests};
+use portcullis_bench_harness::{Lane, Requests};
 use serde::Deserialize;
 
 use crate::tokens::Kit;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oauth_resource_server::http_layer::HttpAuthLayer;
 use oauth_resource_server::{KeyNaming, OAuthConfig, OAuthValidator};
-use portcullis_benches::{inner, service_lane};
+use portcullis_bench_harness::{inner, service_lane};
 use portcullis_testing::Algorithm;
 use tower::Layer as _;
 

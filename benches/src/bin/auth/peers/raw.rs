@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 use http::{Request, Response, StatusCode};
 use jsonwebtoken::{Algorithm as Jwa, DecodingKey, Validation, decode};
-use portcullis_benches::service_lane;
+use portcullis_bench_harness::service_lane;
 use portcullis_testing::Algorithm;
 use tower::service_fn;
 

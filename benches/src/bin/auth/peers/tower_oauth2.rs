@@ -1,7 +1,7 @@
 //! `tower-oauth2-resource-server`, with jsonwebtoken 11 on aws-lc-rs.
 
 use jsonwebtoken::Algorithm as Jwa;
-use portcullis_benches::{inner, service_lane};
+use portcullis_bench_harness::{inner, service_lane};
 use portcullis_testing::Algorithm;
 use tower::Layer as _;
 use tower_oauth2_resource_server::claims::DefaultClaims;

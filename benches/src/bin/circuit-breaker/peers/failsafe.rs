@@ -6,7 +6,7 @@ use failsafe::backoff::{Constant, constant};
 use failsafe::failure_policy::{consecutive_failures, success_rate_over_time_window};
 use failsafe::futures::CircuitBreaker;
 use failsafe::{Config, FailurePolicy, StateMachine};
-use portcullis_benches::Case;
+use portcullis_bench_harness::Case;
 use tower::{Service, service_fn};
 
 use crate::service::{Asked, Form, Inner, Must, lane};

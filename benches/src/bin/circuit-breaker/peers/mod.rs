@@ -1,7 +1,7 @@
 //! The other crates, each set up as its documentation shows, with numbers like ours where it has them: half of a
 //! hundred calls.
 
-use portcullis_benches::Case;
+use portcullis_bench_harness::Case;
 
 use crate::service::{Form, Must};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_benches::Case;
+use portcullis_bench_harness::Case;
 use recloser::{AsyncRecloser, Recloser};
 use tower::{Service, service_fn};
 

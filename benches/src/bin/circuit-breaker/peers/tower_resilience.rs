@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_benches::Case;
+use portcullis_bench_harness::Case;
 use tokio::runtime::Builder;
 use tower::Layer as _;
 use tower_resilience_circuitbreaker::{

@@ -23,7 +23,7 @@ pub fn describe() -> String {
 /// The versions of `packages`, as locked.
 #[must_use]
 pub fn versions(packages: &[&str]) -> String {
-    let lock = include_str!("../Cargo.lock");
+    let lock = include_str!("../../Cargo.lock");
     let mut list = String::new();
     for package in packages {
         let name = format!("name = \"{package}\"\n");

@@ -6,6 +6,7 @@
 //! `count`, which takes no time.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// What the cases of each group allocate.
@@ -61,15 +62,16 @@ impl Counts {
 
 fn twin(arguments: &[String]) -> Result<Counts, String> {
     let cargo = std::env::var_os("CARGO").ok_or("cargo did not start this process")?;
+    // Of the benchmark, which cargo tells what it runs; this crate has others.
+    let package = std::env::var_os("CARGO_PKG_NAME").ok_or("cargo named no package")?;
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo named no folder")?;
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let own = own.file_stem().ok_or("this process has no name")?;
     let mut twin = Command::new(cargo);
     twin.args(["run", "--quiet", "--features", "count", "--package"])
-        .arg(env!("CARGO_PKG_NAME"))
-        .args([
-            "--manifest-path",
-            concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
-        ])
+        .arg(package)
+        .arg("--manifest-path")
+        .arg(Path::new(&folder).join("Cargo.toml"))
         .arg("--bin")
         .arg(own);
     if !cfg!(debug_assertions) {

@@ -78,7 +78,8 @@ impl Assembly {
         tunnels: &CancellationToken,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ConfigError> {
-        let trace = config.trace.as_ref().map(Layers::new).transpose()?;
+        let trace = config.trace.as_ref();
+        let trace = trace.map(|trace| Layers::new(trace, metrics)).transpose()?;
         let trust = if config.issuers.is_empty() {
             None
         } else {

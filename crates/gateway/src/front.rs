@@ -21,7 +21,7 @@ use tower_http::request_id::{PropagateRequestId, SetRequestId};
 use crate::access::Access;
 use crate::config::{self, Config, HostPattern};
 use crate::cors::{self, CrossOrigin};
-use crate::metrics::Tally;
+use crate::metrics::{Metrics, Tally};
 use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::request_id::Fresh;
@@ -51,7 +51,7 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 pub(crate) struct Front {
     rules: Arc<Rules>,
     tally: Arc<Tally>,
-    stack: util::Either<TraceServer<Stack>, Stack>,
+    stack: util::Either<TraceServer<Stack, Arc<Metrics>>, Stack>,
 }
 
 /// What comes after the trace.

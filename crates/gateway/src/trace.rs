@@ -1,6 +1,7 @@
 //! The layers of `[trace]`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use http::Extensions;
@@ -8,12 +9,13 @@ use portcullis_core::ConfigError;
 use portcullis_trace::{Client, Server, Spans, Timings, TraceContextLayer, Trust};
 
 use crate::config::{self, MOST_PSEUDONYM_KEY, Trusted};
+use crate::metrics::Metrics;
 use crate::revoking::without_line_end;
 
 /// The layers of `[trace]`: one before everything, one before the upstreams.
 #[derive(Clone, Debug)]
 pub(crate) struct Layers {
-    pub(crate) server: TraceContextLayer<Server>,
+    pub(crate) server: TraceContextLayer<Server<Arc<Metrics>>>,
     pub(crate) client: TraceContextLayer<Client>,
 }
 
@@ -22,7 +24,7 @@ pub(crate) struct Layers {
 impl Layers {
     /// # Errors
     /// If a secret cannot be read.
-    pub(crate) fn new(config: &config::Trace) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &config::Trace, metrics: &Arc<Metrics>) -> Result<Self, ConfigError> {
         let spans = spans(config)?;
         let trust = match &config.trust {
             Trusted::Public => Trust::public(),
@@ -33,7 +35,8 @@ impl Layers {
             .with_formats(config.formats)
             .with_trust(trust)
             .with_sampling(config.sampling)
-            .with_spans(spans.clone());
+            .with_spans(spans.clone())
+            .observed_by(Arc::clone(metrics));
         if let Some(timings) = config.timings {
             let mut told = Timings::new()
                 .one_in(timings.one_in)

@@ -9,6 +9,7 @@ use http_body_util::Full;
 use portcullis_core::TraceContext;
 use portcullis_testing::{Endpoint, Mode};
 
+use crate::metrics::{scrape, until};
 use crate::stand::{Answer, Stand, Upstream, issuer, send, send_http2};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -177,6 +178,22 @@ async fn a_slow_upstream_is_the_stage_that_took_most_of_the_time() {
         .expect("stages");
     assert_eq!(longest.0, "upstream", "{stages:?}");
     assert!(longest.1 >= 120.0, "{stages:?}");
+    // And so the metrics say.
+    let page = scrape(&stand.gateway).await;
+    let of = |stage: &str| {
+        page.sum(
+            "portcullis_stage_duration_seconds",
+            "_sum",
+            &[("stage", stage)],
+        )
+    };
+    assert!(of("upstream") >= 0.12 && of("upstream") > of("auth"));
+    let waited = page.sum(
+        "portcullis_stage_waiting_seconds",
+        "_sum",
+        &[("stage", "upstream")],
+    );
+    assert!(waited > 0.1, "it waited and did not work: {waited}");
 }
 
 #[tokio::test]
@@ -194,6 +211,28 @@ async fn a_slow_issuer_is_the_stage_that_took_most_of_the_time() {
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .expect("stages");
     assert_eq!(longest.0, "issuer", "{stages:?}");
+}
+
+#[tokio::test]
+async fn requests_are_in_flight_until_their_last_byte_and_are_counted_by_their_end() {
+    let stand = Stand::with("[trace]\ntrust = \"internal\"").await;
+    get(&stand, "/open/x").await;
+    send(
+        Request::get(stand.url("/open/x"))
+            .body(nothing())
+            .expect("a request"),
+    )
+    .await;
+    let ended = [("end", "complete"), ("phase", "-")];
+    let page = until(&stand.gateway, "both are over", |page| {
+        page.told("portcullis_requests_in_flight") == Some(0.0)
+            && page.count("portcullis_request_ends", &ended) == 2.0
+    });
+    let page = page.await;
+    for (format, outcome) in [("w3c", "continued"), ("none", "absent")] {
+        let labels = [("format", format), ("outcome", outcome)];
+        assert_eq!(page.count("portcullis_trace_contexts", &labels), 1.0);
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::histogram::Snapshot;
 use super::route::RouteCounts;
 use super::{Key, Metrics};
 use crate::admin::{ConfigHealth, IssuerHealth};
@@ -187,6 +188,26 @@ impl Scrape {
         page.counters("revocation_requests", help, rows)
     }
 
+    fn traces(&self, page: &mut Page<'_>) -> fmt::Result {
+        let traces = &self.metrics.traces;
+        let help = "Requests that are not over, the last byte of their answer included.";
+        let rows = alone(traces.in_flight());
+        page.gauges("requests_in_flight", help, false, rows)?;
+        let rows = traces.ends();
+        let rows = rows.map(|([end, phase], count)| ([("end", end), ("phase", phase)], count));
+        let help = "How requests ended, and how far their answer had come.";
+        page.counters("request_ends", help, rows)?;
+        let rows = traces.contexts();
+        let rows = rows
+            .map(|([format, outcome], count)| ([("format", format), ("outcome", outcome)], count));
+        let help = "What became of the traces that requests came with.";
+        page.counters("trace_contexts", help, rows)?;
+        let help = "Own time of the stages of requests that were timed.";
+        page.histograms("stage_duration", help, traces.own())?;
+        let help = "How much of its own time a stage waited.";
+        page.histograms("stage_waiting", help, traces.waiting())
+    }
+
     fn upstreams(&self, page: &mut Page<'_>) -> fmt::Result {
         let rows = self.upstreams.iter().map(|upstream| {
             let labels = [
@@ -256,6 +277,7 @@ impl Collector for Scrape {
         self.keys(page)?;
         self.revocation(page)?;
         self.upstreams(page)?;
+        self.traces(page)?;
         self.connections(page)?;
         self.config(page)?;
         page.family("build", "What runs here.", false, MetricType::Info)?
@@ -299,6 +321,22 @@ impl Page<'_> {
             family
                 .encode_family(&labels)?
                 .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+        Ok(())
+    }
+
+    /// Durations of stages.
+    fn histograms(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (&'static str, Snapshot)>,
+    ) -> fmt::Result {
+        let mut family = self.family(name, help, true, MetricType::Histogram)?;
+        for (stage, took) in rows {
+            family
+                .encode_family(&[("stage", stage)])?
+                .encode_histogram::<NoLabelSet>(took.sum, took.count, &took.buckets, None)?;
         }
         Ok(())
     }

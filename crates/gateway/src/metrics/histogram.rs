@@ -5,9 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The upper bounds of the buckets, in microseconds; there is one more without a bound.
-const BOUNDS: [u64; 14] = [
+const USUAL: [u64; 14] = [
     1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     5_000_000, 10_000_000, 30_000_000,
+];
+
+/// The same for parts of a request.
+pub(super) const FINE: [u64; 14] = [
+    10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000,
 ];
 
 /// A second, in microseconds.
@@ -16,7 +21,8 @@ const SECOND: f64 = 1e6;
 /// Durations, in buckets.
 #[derive(Debug)]
 pub(super) struct Histogram {
-    buckets: [AtomicU64; BOUNDS.len() + 1],
+    bounds: &'static [u64; 14],
+    buckets: [AtomicU64; USUAL.len() + 1],
     /// Microseconds.
     sum: AtomicU64,
 }
@@ -34,10 +40,18 @@ pub(super) struct Snapshot {
 // === impl Histogram ===
 
 impl Histogram {
+    pub(super) fn with(bounds: &'static [u64; 14]) -> Self {
+        Self {
+            bounds,
+            buckets: array::from_fn(|_| AtomicU64::new(0)),
+            sum: AtomicU64::new(0),
+        }
+    }
+
     pub(super) fn observe(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         // There is one bucket more than bounds.
-        let bucket = BOUNDS.partition_point(|bound| *bound < micros);
+        let bucket = self.bounds.partition_point(|bound| *bound < micros);
         self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(micros, Ordering::Relaxed);
     }
@@ -48,7 +62,7 @@ impl Histogram {
         reason = "the sum of microseconds of 285 years is exact"
     )]
     pub(super) fn read(&self) -> Snapshot {
-        let bounds = BOUNDS.map(|bound| bound as f64 / SECOND);
+        let bounds = self.bounds.map(|bound| bound as f64 / SECOND);
         let bounds = bounds.into_iter().chain([f64::INFINITY]);
         let counts = self
             .buckets
@@ -65,10 +79,7 @@ impl Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self {
-            buckets: array::from_fn(|_| AtomicU64::new(0)),
-            sum: AtomicU64::new(0),
-        }
+        Self::with(&USUAL)
     }
 }
 

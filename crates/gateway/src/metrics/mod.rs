@@ -17,6 +17,7 @@ mod reasons;
 mod revocations;
 mod route;
 mod tally;
+mod traces;
 mod verdicts;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use portcullis_core::{Observer, VerdictEvent};
+use portcullis_core::{Observer, RequestBegan, RequestEnded, StageEvent, TraceEvent, VerdictEvent};
 
 pub(crate) use self::connections::Connections;
 pub(crate) use self::exposition::{CONTENT_TYPE, Scrape};
@@ -35,6 +36,7 @@ pub(crate) use self::revocations::{RevocationAction, RevocationRequest, Revocati
 use self::route::RouteCounts;
 pub(crate) use self::route::UpstreamFault;
 pub(crate) use self::tally::{RouteTally, Tally};
+use self::traces::Traces;
 use self::verdicts::Verdicts;
 
 /// Everything that one gateway counts.
@@ -46,6 +48,7 @@ pub(crate) struct Metrics {
     reasons: Reasons,
     verdicts: Verdicts,
     revocations: Revocations,
+    traces: Traces,
     config_failures: AtomicU64,
 }
 
@@ -136,6 +139,22 @@ impl Observer for Metrics {
         if event.refused.is_some() {
             self.refused(event.reason);
         }
+    }
+
+    fn request_began(&self, _: &RequestBegan) {
+        self.traces.began();
+    }
+
+    fn request_ended(&self, event: &RequestEnded<'_>) {
+        self.traces.ended(event);
+    }
+
+    fn trace(&self, event: &TraceEvent) {
+        self.traces.context(event);
+    }
+
+    fn stage(&self, event: &StageEvent<'_>) {
+        self.traces.stage(&event.stage);
     }
 }
 

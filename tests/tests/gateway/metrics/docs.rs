@@ -62,6 +62,11 @@ async fn the_docs_have_every_metric_with_its_labels_and_no_other() {
     let alone = gateway(&open(&upstream, "", "")).await;
     assert_eq!(super::ask(&alone, http::Method::GET, "/").await.status, 502);
     pages.push(scrape(&alone).await);
+    // And one that traces.
+    let traced = "[trace]\ntrust = \"internal\"\n[trace.timings]\nslow_above = \"1s\"\n";
+    let traced = Stand::with(traced).await;
+    assert_eq!(traced.get("/api/x", &traced.token()).await.status, 200);
+    pages.push(scrape(&traced.gateway).await);
     // And one whose view has no room, so that something is wrong.
     let full = Revocable::with("capacity = 1", "").await;
     pages.push(scrape(&full.gateway).await);

@@ -21,7 +21,7 @@ pub(crate) async fn scrape(gateway: &Running) -> Page {
     Page::of(gateway.admin_address().expect("an admin listener")).await
 }
 
-async fn until(gateway: &Running, what: &str, good: impl Fn(&Page) -> bool) -> Page {
+pub(crate) async fn until(gateway: &Running, what: &str, good: impl Fn(&Page) -> bool) -> Page {
     let wait = until_async(what, PATIENCE, || async {
         let page = scrape(gateway).await;
         good(&page).then_some(page)

@@ -54,7 +54,7 @@ impl Page {
     }
 
     /// What a gauge without labels says, if anything.
-    pub(super) fn told(&self, name: &str) -> Option<f64> {
+    pub(crate) fn told(&self, name: &str) -> Option<f64> {
         let family = self.families.get(name).unwrap_or_else(|| panic!("{name}"));
         let alone = (String::new(), Labels::new());
         family.samples.get(&alone).copied()
@@ -67,7 +67,7 @@ impl Page {
         labels.map(|labels| &*labels[label]).collect()
     }
 
-    pub(super) fn sum(&self, name: &str, suffix: &str, labels: &[(&str, &str)]) -> f64 {
+    pub(crate) fn sum(&self, name: &str, suffix: &str, labels: &[(&str, &str)]) -> f64 {
         let family = self.families.get(name).unwrap_or_else(|| panic!("{name}"));
         let wanted = |(of, has): &(String, Labels)| {
             let same = |(name, value): &(&str, &str)| has.get(*name).is_some_and(|it| it == value);

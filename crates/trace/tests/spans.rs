@@ -86,7 +86,6 @@ fn a_server_span_has_the_names_of_opentelemetry_and_what_was_found_out_late() {
         ("otel.name", "GET /orders/{id}"),
         ("trace_id", kit::T),
         ("parent_span_id", kit::S),
-        ("sampled", "true"),
         ("http.request.method", "GET"),
         ("http.route", "/orders/{id}"),
         ("http.response.status_code", "200"),
@@ -94,11 +93,16 @@ fn a_server_span_has_the_names_of_opentelemetry_and_what_was_found_out_late() {
         ("url.query", "id=REDACTED"),
         ("url.scheme", "http"),
         ("network.protocol.version", "1.1"),
-        ("end", "complete"),
     ] {
         assert_eq!(span.field(field), Some(value), "{field}");
     }
-    assert_eq!(span.field("error.type"), None);
+    for field in ["end", "error.type", "sampled"] {
+        assert_eq!(
+            span.field(field),
+            None,
+            "{field}: said only where it is otherwise"
+        );
+    }
     let user = span.field("enduser.pseudo.id").unwrap();
     assert!(user.len() == 32 && !format!("{span:?}").contains("alice"));
 }
@@ -259,6 +263,14 @@ fn a_call_is_a_span_within_that_of_its_request() {
 
 #[test]
 fn a_request_that_is_not_sampled_can_do_without_a_span_and_keeps_its_ids() {
+    let all = TraceContextLayer::server();
+    let span = spans_of(
+        all,
+        request(&[("traceparent", &caller("00"))]),
+        answering(200),
+    )
+    .only();
+    assert_eq!(span.field("sampled"), Some("false"));
     for (flags, made) in [("00", 0), ("01", 1)] {
         let layer = TraceContextLayer::server().with_spans(Spans::new().only_sampled());
         let handler = tower::service_fn(|request: Request<Body>| {

@@ -98,8 +98,8 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
     /// Gives a request its context, unless it is part of a trace already.
     #[inline]
     fn arrived<B>(&self, request: &mut Request<B>) -> Running<O, C> {
-        let held = RequestContext::find(request.extensions());
-        if held.is_some_and(|held| held.trace().is_some()) {
+        let held = RequestContext::find(request.extensions()).cloned();
+        if held.as_ref().is_some_and(|held| held.trace().is_some()) {
             return Running::NOTHING;
         }
         let now = self.clock.now();
@@ -107,10 +107,10 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
         let trace = self.trace(request, level, now);
         let timed = self.timings.as_ref().filter(|timed| timed.timings.takes());
         let watch = self.watch(request, now, &trace, timed.is_some());
-        let context = match RequestContext::find(request.extensions()) {
+        let context = match held {
             Some(held) => {
                 held.set_trace(trace);
-                held.clone()
+                held
             }
             None => {
                 let context = RequestContext::traced(now, trace);

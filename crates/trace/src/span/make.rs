@@ -88,6 +88,11 @@ impl<'a, B> Shown<'a, B> {
         path.strip_prefix('/').unwrap_or(path)
     }
 
+    /// Said only where it is not so.
+    fn unsampled(&self) -> Option<bool> {
+        (!self.own.flags.is_sampled()).then_some(false)
+    }
+
     fn parent(&self) -> Option<DisplayValue<SpanId>> {
         self.parent.map(display)
     }

@@ -1,7 +1,7 @@
 //! What a span is told later.
 
 use http::StatusCode;
-use portcullis_core::{Protocol, RequestContext, RequestEnded, Side, TraceFlags};
+use portcullis_core::{Ending, Protocol, RequestContext, RequestEnded, Side, TraceFlags};
 use tracing::Span;
 
 use super::Spans;
@@ -23,6 +23,8 @@ pub(crate) fn ended(spans: &Spans, span: &Span, event: &RequestEnded<'_>, was: T
         .zip(names)
         .and_then(|(identity, names)| names.of(identity));
     let error = event.error_type();
+    // Nearly all are complete, and say nothing of it.
+    let end = (event.end != Ending::Complete).then(|| event.end.as_str());
     // The status itself, where that is the error.
     let status = event
         .status
@@ -40,7 +42,7 @@ pub(crate) fn ended(spans: &Spans, span: &Span, event: &RequestEnded<'_>, was: T
         http.route = route,
         http.response.status_code = event.status.map(|status| status.as_u16()),
         enduser.pseudo.id = user,
-        end = event.end.as_str(),
+        end = end,
         error.type = status.as_ref().map(StatusCode::as_str).or(error),
         otel.status_code = error.map(|_| "ERROR"),
     );

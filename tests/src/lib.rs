@@ -13,6 +13,10 @@ pub mod docs {
     #[derive(Debug)]
     pub struct Degrade;
 
+    #[doc = include_str!("../../docs/metrics.md")]
+    #[derive(Debug)]
+    pub struct Metrics;
+
     #[doc = include_str!("../../docs/ordering.md")]
     #[derive(Debug)]
     pub struct Ordering;

@@ -78,6 +78,19 @@ const NEEDS: &[Need] = &[
         by_hand: "install nginx, with its module http_auth_request",
     },
     Need {
+        name: "promtool",
+        why: "the tests that have Prometheus' own tool look at metrics and alerts",
+        probe: &[&["promtool", "--version"]],
+        packages: &[
+            (Manager::Apt, &["prometheus"]),
+            (Manager::Dnf, &["golang-github-prometheus"]),
+            (Manager::Apk, &["prometheus"]),
+            (Manager::Pacman, &["prometheus"]),
+            (Manager::Brew, &["prometheus"]),
+        ],
+        by_hand: "install promtool, which comes with Prometheus",
+    },
+    Need {
         name: "redis-server",
         why: "the tests that freeze, kill, flush and partition it",
         probe: &[

@@ -13,6 +13,7 @@
 //! | `circuit_breaker` | `circuit-breaker` | a dependency that fails is left alone for a while: for any service, and for HTTP and gRPC |
 //! | `trace` | `trace` | traces that go through a service, spans, and whose time a request took |
 //! | `axum` | `axum` and `trace` | the trace as an argument of handlers, and the route that axum matched |
+//! | `metrics` | `metrics` | what all layers report, for Prometheus and whatever else the facade `metrics` has an exporter for |
 //! | `revocation` | `revocation` | tokens that end before they expire: log, view, revoker, feeds |
 //! | `redis` | `redis`, which brings `revocation` | the log of revocations and the directory of sessions, on Redis: for more than one process |
 //!
@@ -75,6 +76,8 @@
     any(feature = "auth", feature = "rust-crypto", feature = "trace")
 ))]
 pub mod axum;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 pub use portcullis_core::{
     AddressFallback, AddressSource, Admission, AtHead, Backoff, BadTraceparent, Carried,
@@ -85,8 +88,8 @@ pub use portcullis_core::{
     Protocol, Provenance, ProxyHeader, RefreshAhead, Refusal, RefusalBuilder, RefusalKind,
     RefusalStyle, RequestBegan, RequestContext, RequestEnded, RequestExt, RequestTrace,
     ResponseBody, Scopes, Secret, Side, SpanId, StageEvent, StageTimer, StageTimes, Stages,
-    SystemClock, Timed, TokenHash, TraceContext, TraceFlags, TraceId, Ttl, UnixTime, VerdictEvent,
-    VerdictOutcome, Work,
+    SystemClock, Timed, TokenHash, TraceContext, TraceEvent, TraceFlags, TraceId, TraceOutcome,
+    Ttl, UnixTime, VerdictEvent, VerdictOutcome, Work,
 };
 
 #[cfg(any(feature = "auth", feature = "rust-crypto"))]

@@ -26,6 +26,8 @@ fn main() -> ExitCode {
         "{}\n",
         versions(&[
             "axum-tracing-opentelemetry",
+            "metrics",
+            "metrics-exporter-prometheus",
             "opentelemetry",
             "opentelemetry_sdk",
             "tower-http",
@@ -53,8 +55,16 @@ fn main() -> ExitCode {
 
     let unsampled = show(questions::unsampled(&args));
     let name = "trace, unsampled with skipping, beyond no subscriber";
-    budgets.time(name, beyond_nobody(&unsampled), 150.0);
-    // Here comes the line about the metrics of a request.
+    let beyond_nobody = beyond(&unsampled, questions::SKIPPING, questions::QUIET);
+    budgets.time(name, beyond_nobody, 150.0);
+
+    let counted = show(questions::counted(&args));
+    let name = "trace, metrics on, beyond metrics off, a request";
+    let of_requests = beyond(&counted, ours::COUNTED_SERVER, ours::SERVER);
+    budgets.time(name, of_requests, 150.0);
+    let name = "trace, metrics on, beyond metrics off, a request and its call";
+    let of_both = beyond(&counted, ours::COUNTED, ours::BOTH);
+    budgets.time(name, of_both, 300.0);
     print!("{budgets}");
     ExitCode::SUCCESS
 }
@@ -71,12 +81,11 @@ fn by_the_cheapest(report: &Option<Report>, own: &str, peers: &[&str]) -> Option
     peer.is_finite().then_some(ratios)
 }
 
-/// What the layers that make no span take longer where somebody listens.
-fn beyond_nobody(report: &Option<Report>) -> Option<(f64, f64)> {
-    let skipping = row(report, questions::SKIPPING)?;
-    let quiet = row(report, questions::QUIET)?;
-    let median = skipping.added_median - quiet.added_median;
-    Some((skipping.added - quiet.added, median))
+/// What one takes longer than another.
+fn beyond(report: &Option<Report>, one: &str, other: &str) -> Option<(f64, f64)> {
+    let (one, other) = (row(report, one)?, row(report, other)?);
+    let median = one.added_median - other.added_median;
+    Some((one.added - other.added, median))
 }
 
 fn row<'r>(report: &'r Option<Report>, name: &str) -> Option<&'r Row> {

@@ -1,5 +1,7 @@
 //! Ours, round each of the services.
 
+use metrics_exporter_prometheus::PrometheusBuilder;
+use portcullis::metrics::MetricsObserver;
 use portcullis_bench_harness::Case;
 use portcullis_trace::{Spans, TraceContextLayer};
 use tower::Layer as _;
@@ -13,6 +15,8 @@ use crate::service::Handler;
 pub(crate) const BOTH: &str = "portcullis-trace, server + client";
 /// As axum-tracing-opentelemetry has it: no span of calls.
 pub(crate) const ONE_SPAN: &str = "portcullis-trace, server + client, spans of requests alone";
+pub(crate) const COUNTED: &str = "portcullis-trace, server + client, requests and calls counted";
+pub(crate) const COUNTED_SERVER: &str = "portcullis-trace, server alone, requests counted";
 pub(crate) const SERVER: &str = "portcullis-trace, server alone";
 pub(crate) const CLIENT: &str = "portcullis-trace, client alone";
 
@@ -31,6 +35,38 @@ pub(crate) fn one_span(listening: Listening, incoming: Incoming, base: &str) -> 
 pub(crate) fn skipping(name: &str, listening: Listening, incoming: Incoming, base: &str) -> Case {
     let sampled = || Spans::new().only_sampled();
     layered(name, listening, incoming, [sampled(), sampled()], 0).over(base)
+}
+
+/// Both layers, whose requests and calls are counted for Prometheus.
+pub(crate) fn counted(listening: Listening, incoming: Incoming, base: &str) -> Case {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counts = MetricsObserver::builder().with_recorder(recorder).build();
+    let server = TraceContextLayer::server().observed_by(counts.clone());
+    let client = TraceContextLayer::client().observed_by(counts);
+    let setting = Setting {
+        listening,
+        asking: Asking::Incoming(incoming),
+        must: Must::Continue,
+        spans: 2,
+    };
+    let counted = case(COUNTED, setting, |transport| {
+        server.layer(Handler::new(client.layer(transport)))
+    });
+    counted.over(base)
+}
+
+/// The server's layer alone, whose requests are counted for Prometheus.
+pub(crate) fn counted_server(listening: Listening, incoming: Incoming, base: &str) -> Case {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counts = MetricsObserver::builder().with_recorder(recorder).build();
+    let layer = TraceContextLayer::server().observed_by(counts);
+    let setting = Setting {
+        listening,
+        asking: Asking::Incoming(incoming),
+        must: Must::Serve,
+        spans: 1,
+    };
+    case(COUNTED_SERVER, setting, |transport| layer.layer(transport)).over(base)
 }
 
 fn layered(

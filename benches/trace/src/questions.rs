@@ -72,6 +72,26 @@ pub(crate) fn quiet(args: &Args) -> Option<Report> {
     })
 }
 
+/// What it costs where requests and calls are counted: each has a duration in a histogram, by route, method and status,
+/// what became of its trace, and is in flight until it ends.
+pub(crate) fn counted(args: &Args) -> Option<Report> {
+    let nobody = Listening::Nobody;
+    run(args, "Metrics", || {
+        Group::new("Metrics")
+            .against(ours::BOTH)
+            .note(
+                "For the request: `http_requests_in_flight` up and down, `trace_context_total`, \
+                 `http_request_duration_seconds`; for its call the first and the last. Nobody scrapes.",
+            )
+            .case(bare(BARE, nobody, USUAL))
+            .case(ours::both(ours::BOTH, nobody, USUAL, BARE))
+            .case(ours::counted(nobody, USUAL, BARE))
+            .case(bare_server(nobody))
+            .case(ours::server(nobody, USUAL, BARE_SERVER))
+            .case(ours::counted_server(nobody, USUAL, BARE_SERVER))
+    })
+}
+
 /// What it costs where only OpenTelemetry looks.
 pub(crate) fn otel(args: &Args) -> Option<Report> {
     let title = "OpenTelemetry listens, nothing processes its spans";

@@ -70,7 +70,7 @@ impl<B, O: Observer, C: Clock> TraceBody<B, O, C> {
             left = length.and_then(|length| length.to_str().ok()?.parse().ok());
             let empty = left == Some(0) || response.body().is_end_stream();
             if empty || asked.is_answered_by_a_head(status) {
-                running.complete();
+                running.complete_with_head();
             }
         }
         response.map(|body| Self {

@@ -29,7 +29,7 @@ impl Formats {
     /// ```
     pub fn write(self, headers: &mut HeaderMap, context: &RequestContext) -> Option<TraceContext> {
         let span = context.trace_context()?.child();
-        self.inject(headers, &span, context.trace()?.carried().clone());
+        self.inject(headers, &span, context.trace()?.carried());
         Some(span)
     }
 

@@ -235,14 +235,14 @@ impl Formats {
     }
 
     /// Writes a span, and what goes along, and nothing else: whatever was there before goes.
-    pub(crate) fn inject(self, headers: &mut HeaderMap, span: &TraceContext, carried: Carried) {
+    pub(crate) fn inject(self, headers: &mut HeaderMap, span: &TraceContext, carried: &Carried) {
         strip(headers);
         for format in self.iter() {
             match format {
                 Format::W3c => {
                     w3c::inject(headers, span);
-                    if let Some(state) = carried.state.clone() {
-                        headers.insert(&names::TRACESTATE, state);
+                    if let Some(state) = &carried.state {
+                        headers.insert(&names::TRACESTATE, state.clone());
                     }
                 }
                 Format::B3Single => b3::inject_single(headers, span),
@@ -250,9 +250,9 @@ impl Formats {
             }
         }
         if self.baggage
-            && let Some(baggage) = carried.baggage
+            && let Some(baggage) = &carried.baggage
         {
-            headers.insert(&names::BAGGAGE, baggage);
+            headers.insert(&names::BAGGAGE, baggage.clone());
         }
     }
 }

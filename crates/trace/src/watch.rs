@@ -113,22 +113,28 @@ impl<O: Observer, C: Clock> Running<O, C> {
         }
     }
 
-    /// It ended, with the last of the answer or with an error.
+    /// It ended with the last of the answer.
     #[inline]
     pub(crate) fn complete(&mut self) {
-        self.end(|_| Ending::Complete);
+        self.end(|_| Ending::Complete, None);
+    }
+
+    /// It ended with the head of the answer, which is there by now.
+    pub(crate) fn complete_with_head(&mut self) {
+        let answered = self.watch.as_ref().and_then(|watch| watch.answered);
+        self.end(|_| Ending::Complete, answered.map(|(_, after)| after));
     }
 
     /// It ended with an error.
     pub(crate) fn fail(&mut self) {
-        self.end(Ending::Failed);
+        self.end(Ending::Failed, None);
     }
 
     #[inline]
-    fn end(&mut self, end: impl FnOnce(Phase) -> Ending) {
+    fn end(&mut self, end: impl FnOnce(Phase) -> Ending, took: Option<Duration>) {
         let context = self.context.take();
         if let Some(watch) = self.watch.take() {
-            watch.end(context.as_ref(), end);
+            watch.end(context.as_ref(), end, took);
         }
     }
 }
@@ -137,11 +143,12 @@ impl<O: Observer, C: Clock> Drop for Running<O, C> {
     #[inline]
     fn drop(&mut self) {
         if self.watch.is_some() {
-            self.end(if std::thread::panicking() {
+            let end = if std::thread::panicking() {
                 Ending::Panicked
             } else {
                 Ending::Cancelled
-            });
+            };
+            self.end(end, None);
         }
     }
 }
@@ -149,13 +156,19 @@ impl<O: Observer, C: Clock> Drop for Running<O, C> {
 // === impl Watch ===
 
 impl<O: Observer, C: Clock> Watch<O, C> {
-    fn end(&self, context: Option<&RequestContext>, end: impl FnOnce(Phase) -> Ending) {
+    /// `took` is for whoever read the clock already.
+    fn end(
+        &self,
+        context: Option<&RequestContext>,
+        end: impl FnOnce(Phase) -> Ending,
+        took: Option<Duration>,
+    ) {
         let end = end(if self.answered.is_some() {
             Phase::Body
         } else {
             Phase::Head
         });
-        let took = self.took();
+        let took = took.unwrap_or_else(|| self.took());
         // A server's flags may have changed since; those of a call went out with it.
         let span = match (self.began.side, context) {
             (Side::Server, Some(context)) => context.trace_context().unwrap_or(self.own),

@@ -107,27 +107,6 @@ impl RequestContext {
             .flatten()
     }
 
-    /// Reads the [`current`](Self::current) one without counting a reference to it. While `read` runs, there is none.
-    #[inline]
-    pub fn with_current<R>(read: impl FnOnce(Option<&Self>) -> R) -> R {
-        // Also where `read` panics, it goes back.
-        struct Borrowed(Option<RequestContext>);
-        impl Drop for Borrowed {
-            fn drop(&mut self) {
-                let held = self.0.take();
-                let _ = CURRENT.try_with(|current| current.context.set(held));
-            }
-        }
-        let held = CURRENT.try_with(|current| current.context.take());
-        match held.ok().flatten() {
-            None => read(None),
-            held => {
-                let borrowed = Borrowed(held);
-                read(borrowed.0.as_ref())
-            }
-        }
-    }
-
     /// Makes it the current one within `future`.
     pub const fn in_scope<F>(self, future: F) -> InScope<F> {
         InScope::new(future, Some(self))

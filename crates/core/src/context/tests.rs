@@ -143,20 +143,6 @@ fn a_request_is_current_within_its_future_and_nowhere_else() {
 }
 
 #[test]
-fn the_current_one_is_read_without_a_reference_and_is_there_again_after() {
-    assert!(RequestContext::with_current(|current| current.is_none()));
-    let (context, span) = at_span(true);
-    let entered = context.enter();
-    let read = || RequestContext::with_current(|current| current.unwrap().trace_context());
-    assert_eq!((read(), read()), (Some(span), Some(span)));
-    let panicking = || RequestContext::with_current(|_| panic!("while it is read"));
-    assert!(std::panic::catch_unwind(panicking).is_err());
-    assert_eq!(current_span(), Some(span));
-    drop(entered);
-    assert_eq!(current_span(), None);
-}
-
-#[test]
 fn a_future_that_panics_leaves_no_request_behind() {
     let (context, span) = at_span(true);
     let mut calls = 0;

@@ -99,42 +99,44 @@ impl<S: fmt::Debug, O, C> fmt::Debug for TraceClient<S, O, C> {
     }
 }
 
-/// The span of a request that is part of a trace, and what goes along.
-#[inline]
-fn behind(context: Option<&RequestContext>) -> Option<(TraceContext, Carried)> {
-    let context = context?;
-    Some((context.trace_context()?, context.trace()?.carried().clone()))
-}
-
 // === impl Client ===
 
 impl<O: Observer + Clone, C: Clock> Client<O, C> {
     #[inline]
     fn departs<B>(&self, request: &mut Request<B>) -> Running<O, C> {
-        let handed_on = RequestContext::find(request.extensions())
-            .filter(|context| context.trace().is_some())
-            .cloned();
-        let behind = match &handed_on {
-            Some(context) => behind(Some(context)),
-            None => RequestContext::with_current(behind),
-        };
-        let (parent, own, carried) = match behind {
-            Some((parent, carried)) => (Some(parent), parent.child(), carried),
-            None => self.alone(request),
-        };
+        let traced = |context: &RequestContext| context.trace().is_some();
+        let context = RequestContext::find(request.extensions())
+            .filter(|context| traced(context))
+            .cloned()
+            .or_else(|| RequestContext::current().filter(traced));
+        let (parent, own, alone) = self.span(context.as_ref(), request);
         if self.egress.tells(request.uri()) {
-            self.formats.inject(request.headers_mut(), &own, carried);
+            let carried = match &context {
+                Some(context) => context.trace().map(|trace| trace.carried()),
+                None => Some(&alone),
+            };
+            if let Some(carried) = carried {
+                self.formats.inject(request.headers_mut(), &own, carried);
+            }
         } else {
             strip(request.headers_mut());
         }
         match self.watch(request, own, parent) {
             None => Running::NOTHING,
-            watch => Running::new(handed_on.or_else(RequestContext::current), watch),
+            watch => Running::new(context, watch),
         }
     }
 
-    /// The span that the headers of a call name, its own, and what goes along: where no request is behind it.
-    fn alone<B>(&self, request: &Request<B>) -> (Option<TraceContext>, TraceContext, Carried) {
+    /// The span that the call is made in, its own, and what goes along where no request is behind it.
+    #[inline]
+    fn span<B>(
+        &self,
+        context: Option<&RequestContext>,
+        request: &Request<B>,
+    ) -> (Option<TraceContext>, TraceContext, Carried) {
+        if let Some(parent) = context.and_then(RequestContext::trace_context) {
+            return (Some(parent), parent.child(), Carried::default());
+        }
         let found = self.formats.extract(request.headers());
         let now = self.clock.now();
         let trace = arrive(found, TrustLevel::Internal, &self.sampler, now, |format| {

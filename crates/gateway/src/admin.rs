@@ -23,7 +23,7 @@ use crate::revoking::RevocationHealth;
 /// |---|---|
 /// | `/livez` | 200 while the process can answer at all |
 /// | `/readyz` | 200, ready or degraded; the body says which, what is wrong with a configuration that was not taken, how the keys of each issuer are, how revocation is doing, and how each upstream is |
-/// | `/metrics` | 200 with the numbers, in the format of OpenMetrics |
+/// | `/metrics` | 200 with the numbers, in the format of OpenMetrics for who asks for it, else in that of Prometheus |
 ///
 /// Readiness does not follow the issuer: taking every instance out of service because the identity
 /// provider is down would turn its outage into ours, and known keys go on working. Nor does it follow the store
@@ -121,7 +121,7 @@ impl Admin {
                     upstreams,
                 })
             }
-            "/metrics" if read => self.scrape(),
+            "/metrics" if read => self.scrape(metrics::wants_openmetrics(request.headers())),
             _ => self
                 .unknown
                 .response::<Body>(Protocol::of(request.headers()))
@@ -129,12 +129,13 @@ impl Admin {
         }
     }
 
-    fn scrape(&self) -> Response<Body> {
+    fn scrape(&self, open: bool) -> Response<Body> {
         let (config, issuers) = (self.state.config(), self.state.issuers());
         let (revocation, upstreams) = (self.state.revocation(), self.state.upstreams());
         let scrape = Scrape::new(&self.metrics, config, issuers, revocation, upstreams);
         match scrape.text() {
-            Ok(text) => unkept(text, metrics::CONTENT_TYPE),
+            Ok(text) if open => unkept(text, metrics::CONTENT_TYPE),
+            Ok(text) => unkept(metrics::from_openmetrics(&text), metrics::PLAIN),
             Err(fmt::Error) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;

@@ -13,6 +13,7 @@
 mod connections;
 mod exposition;
 mod histogram;
+mod plain;
 mod reasons;
 mod revocations;
 mod route;
@@ -30,6 +31,7 @@ use portcullis_core::{Observer, RequestBegan, RequestEnded, StageEvent, TraceEve
 
 pub(crate) use self::connections::Connections;
 pub(crate) use self::exposition::{CONTENT_TYPE, Scrape};
+pub(crate) use self::plain::{PLAIN, from_openmetrics, wants_openmetrics};
 use self::reasons::Reasons;
 use self::revocations::Revocations;
 pub(crate) use self::revocations::{RevocationAction, RevocationRequest, RevocationSource};

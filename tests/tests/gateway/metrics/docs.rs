@@ -94,3 +94,27 @@ async fn the_docs_have_every_metric_with_its_labels_and_no_other() {
     }
     assert_eq!(found, written());
 }
+
+#[tokio::test]
+async fn promtool_finds_nothing_wrong_with_what_curl_gets() {
+    let traced = "[trace]\ntrust = \"internal\"\n[trace.timings]\nslow_above = \"1s\"\n";
+    let stand = Stand::with(traced).await;
+    assert_eq!(stand.get("/api/x", &stand.token()).await.status, 200);
+    assert_eq!(stand.get_bare("/nowhere").await.status, 404);
+    let admin = stand.gateway.admin_address().expect("an admin listener");
+    let request = http::Request::get(format!("http://{admin}/metrics"));
+    let answer = crate::stand::send(request.body(http_body_util::Full::default()).unwrap()).await;
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let mut page = tempfile::NamedTempFile::new().expect("a file");
+    std::io::Write::write_all(&mut page, &answer.body).expect("written");
+    let checked = std::process::Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(page.reopen().expect("the file"))
+        .output()
+        .expect("promtool, which `cargo xtask test` installs with Prometheus");
+    let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
+    assert!(checked.status.success() && said.trim().is_empty(), "{said}");
+}

@@ -31,7 +31,13 @@ pub(crate) struct Family {
 
 impl Page {
     pub(super) async fn of(admin: SocketAddr) -> Self {
-        let request = Request::get(format!("http://{admin}/metrics")).body(Full::default());
+        let request = Request::get(format!("http://{admin}/metrics"));
+        // As Prometheus asks.
+        let request = request.header(
+            "accept",
+            "application/openmetrics-text;version=1.0.0,*/*;q=0.1",
+        );
+        let request = request.body(Full::default());
         let answer = send(request.expect("a request")).await;
         assert_eq!(answer.status, 200);
         assert_eq!(

@@ -84,9 +84,17 @@ struct Stop {
 // === impl Tag ===
 
 impl Tag {
+    /// Nobody asks any more what it was.
+    const SETTLED: Self = Self::new(0, Watch::Off, Role::Settled);
+
     #[inline]
     const fn new(generation: u32, watch: Watch, role: Role) -> Self {
         Self((generation as u64) << 16 | (watch as u64) << 8 | role as u64)
+    }
+
+    #[inline(always)]
+    const fn is(self, watch: Watch, role: Role) -> bool {
+        self.0 & 0xffff == (watch as u64) << 8 | role as u64
     }
 
     #[inline]
@@ -304,21 +312,20 @@ impl<C: Clock> Permit<C> {
     fn finish(&mut self, outcome: Outcome) {
         // Nearly always, and in the caller's code.
         if outcome == Outcome::Success && self.upload.is_none() {
-            let generation = self.tag.generation();
-            if self.tag == Tag::new(generation, Watch::Off, Role::Call) {
-                self.becomes(Role::Settled);
-                if !self.core().is_steady(generation) {
-                    self.core().record(generation, Mark::GOOD, None, None);
+            let (core, generation) = (self.page.inner(), self.tag.generation());
+            if self.tag.is(Watch::Off, Role::Call) {
+                self.tag = Tag::SETTLED;
+                if !core.is_steady(generation) {
+                    core.record(generation, Mark::GOOD, None, None);
                 }
                 return;
             }
-            if self.tag == Tag::new(generation, Watch::Since, Role::Call) && self.leaves_by_itself()
-            {
-                let now = self.core().now();
+            if self.tag.is(Watch::Since, Role::Call) && self.leaves_by_itself() {
+                let now = core.now();
                 // A slow one is taken out of those under way before it is counted, lest it be seen twice.
-                if !self.core().is_slow(now.saturating_sub(self.nanos)) {
-                    self.becomes(Role::Settled);
-                    self.core().succeeded(generation, now);
+                if !core.is_slow(now.saturating_sub(self.nanos)) {
+                    self.tag = Tag::SETTLED;
+                    core.succeeded(generation, now);
                     return;
                 }
             }
@@ -336,7 +343,7 @@ impl<C: Clock> Permit<C> {
     #[inline(never)]
     fn finish_slowly(&mut self, outcome: Outcome, given_up: bool) {
         if matches!(self.tag.role(), Role::Free | Role::Settled) {
-            self.becomes(Role::Settled);
+            self.tag = Tag::SETTLED;
             return;
         }
         let Stop { took, now, unsent } = if self.is_watched() {
@@ -344,8 +351,8 @@ impl<C: Clock> Permit<C> {
         } else {
             Stop::default()
         };
-        let role = self.tag.role();
-        self.becomes(Role::Settled);
+        let (role, generation) = (self.tag.role(), self.tag.generation());
+        self.tag = Tag::SETTLED;
         let core = self.core();
         let slow = took.is_some_and(|took| core.is_slow(took));
         let late = match (core.settings.cancelled, took) {
@@ -363,13 +370,11 @@ impl<C: Clock> Permit<C> {
         match role {
             Role::Call => {
                 if let Some(mark) = mark {
-                    core.record(self.tag.generation(), mark, at_least, now);
+                    core.record(generation, mark, at_least, now);
                 }
             }
-            Role::Probe => core.probe_back(self.tag.generation(), mark, unsent, false, at_least),
-            Role::AnsweredProbe => {
-                core.probe_back(self.tag.generation(), mark, false, true, at_least)
-            }
+            Role::Probe => core.probe_back(generation, mark, unsent, false, at_least),
+            Role::AnsweredProbe => core.probe_back(generation, mark, false, true, at_least),
             Role::Free | Role::Settled => {}
         }
     }

@@ -30,6 +30,17 @@ struct Bucket {
     slow: AtomicU64,
 }
 
+/// What became of a success that was to be added at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtOnce {
+    /// It was added, and nothing bad is in the window.
+    Clean,
+    /// It was added, and something bad may be in the window.
+    MayBeBad,
+    /// It was not added: [`Buckets::add`] does it.
+    Not,
+}
+
 /// Loom takes such a load for one that never sees an old value, and would miss interleavings by that.
 const LOOK: Ordering = if cfg!(portcullis_loom) {
     Ordering::Acquire
@@ -62,6 +73,26 @@ impl Buckets {
                 failed: AtomicU64::new(0),
                 slow: AtomicU64::new(0),
             }),
+        }
+    }
+
+    /// Adds a success to the bucket that somebody was in last, if it is the one of now and has begun: nearly always, and as
+    /// little as can be in the caller's code. Like [`add`](Self::add) it counts first and looks after it.
+    #[inline(always)]
+    pub(crate) fn add_at_once(&self, generation: u32, now_nanos: u64) -> AtOnce {
+        let epoch = self.last.load(Ordering::Relaxed);
+        let counter = &self.bucket(epoch).total;
+        let word = counter.load(Ordering::Acquire);
+        // Of this tag, and not full.
+        let has_room = word.wrapping_sub(tag(generation, epoch)) < COUNT;
+        if !has_room || !self.is_in(epoch, now_nanos) {
+            return AtOnce::Not;
+        }
+        // Right by the word alone, whatever happened since it was read.
+        match counter.compare_exchange(word, word + 1, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) if self.may_be_bad(bad(generation, epoch)) => AtOnce::MayBeBad,
+            Ok(_) => AtOnce::Clean,
+            Err(_) => AtOnce::Not,
         }
     }
 
@@ -164,12 +195,17 @@ impl Buckets {
     #[inline(always)]
     fn epoch(&self, now_nanos: u64) -> u64 {
         let last = self.last.load(Ordering::Relaxed);
-        if now_nanos.wrapping_sub(last.wrapping_mul(self.width)) < self.width {
+        if self.is_in(last, now_nanos) {
             return last;
         }
         let epoch = now_nanos / self.width;
         self.last.store(epoch, Ordering::Relaxed);
         epoch
+    }
+
+    #[inline(always)]
+    const fn is_in(&self, epoch: u64, now_nanos: u64) -> bool {
+        now_nanos.wrapping_sub(epoch.wrapping_mul(self.width)) < self.width
     }
 
     #[inline(always)]
@@ -222,4 +258,57 @@ const fn is_later(word: u64, tag: u64) -> bool {
         TAG_GENERATION_BITS,
         16,
     )
+}
+
+#[cfg(all(test, not(portcullis_loom)))]
+mod tests {
+    use super::*;
+
+    /// Sixteen buckets of a hundred nanoseconds.
+    fn buckets() -> Buckets {
+        Buckets::new(1600)
+    }
+
+    #[test]
+    fn a_success_is_added_at_once_only_to_the_bucket_that_somebody_was_in_last() {
+        let buckets = buckets();
+        buckets.add(3, 250, Mark::GOOD);
+        for (generation, now) in [(3, 199), (3, 300), (3, 1850), (2, 250), (4, 250)] {
+            assert_eq!(buckets.add_at_once(generation, now), AtOnce::Not);
+        }
+        for now in [200, 299] {
+            assert_eq!(buckets.add_at_once(3, now), AtOnce::Clean);
+        }
+        assert_eq!(buckets.tally(3, 250).total, 3);
+    }
+
+    #[test]
+    fn a_success_that_is_added_at_once_sees_what_is_bad_for_as_long_as_the_others_do() {
+        let buckets = buckets();
+        buckets.add(0, 0, Mark::new(true, false));
+        for epoch in 0..20 {
+            let now = epoch * 100;
+            let seen = buckets.add(0, now, Mark::GOOD).map(|tally| tally.failed);
+            let at_once = buckets.add_at_once(0, now);
+            // One epoch longer it only may be: others may be an epoch ahead.
+            let may_be = if epoch <= BUCKETS as u64 {
+                AtOnce::MayBeBad
+            } else {
+                AtOnce::Clean
+            };
+            let failed = u64::from(epoch < BUCKETS as u64);
+            assert_eq!((seen, at_once), (Some(failed), may_be));
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_is_full_takes_nothing_at_once() {
+        let buckets = buckets();
+        for (before, added) in [(COUNT - 1, AtOnce::Clean), (COUNT, AtOnce::Not)] {
+            let word = tag(5, 0) | before;
+            buckets.buckets[0].total.store(word, Ordering::Relaxed);
+            assert_eq!(buckets.add_at_once(5, 0), added);
+            assert_eq!(buckets.tally(5, 0).total, COUNT);
+        }
+    }
 }

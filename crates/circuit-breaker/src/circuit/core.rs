@@ -156,12 +156,6 @@ impl Outcomes {
         }
     }
 
-    /// Whether every success changes it.
-    #[inline(always)]
-    pub(super) const fn is_of_time(&self) -> bool {
-        matches!(self, Self::Time(_))
-    }
-
     /// Adds an outcome. `now` is asked only where the window is one of time.
     #[inline(always)]
     pub(super) fn add(

@@ -390,16 +390,6 @@ impl<C: Clock> Drop for Permit<C> {
 }
 
 impl<C: Clock> Core<C> {
-    /// A call that was counted did well, and was not slow.
-    #[inline(always)]
-    fn succeeded(&self, generation: u32, now: u64) {
-        if self.outcomes.is_of_time() {
-            self.record_here(generation, Mark::GOOD, None, Some(now));
-        } else if !self.is_steady(generation) {
-            self.record(generation, Mark::GOOD, None, None);
-        }
-    }
-
     fn leave(&self, generation: u32, since: u64) {
         if let Some(calls) = &self.in_flight {
             calls.leave(generation, Place::at(calls, since));

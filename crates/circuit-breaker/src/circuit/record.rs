@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use portcullis_core::{CircuitEventKind, CircuitState, Clock};
 
+use super::buckets::AtOnce;
 use super::cause::Cause;
-use super::core::{Core, ROW, ROW_BITS};
+use super::core::{Core, Outcomes, ROW, ROW_BITS};
 use super::tally::{Mark, Tally};
 use super::word::{GENERATION_BITS, Probes, Word, is_newer};
 use crate::sync::Ordering;
@@ -21,21 +22,40 @@ impl<C: Clock> Core<C> {
             && self.outcomes.is_steady(generation)
     }
 
+    /// Counts a call that was watched, did well, and was not slow. In the caller's code is only what nearly always happens.
+    #[inline(always)]
+    pub(super) fn succeeded(&self, generation: u32, now: u64) {
+        let Outcomes::Time(buckets) = &self.outcomes else {
+            if !self.is_steady(generation) {
+                self.record(generation, Mark::GOOD, None, None);
+            }
+            return;
+        };
+        let word = self.word();
+        if self.settings.consecutive.is_none() && word.generation() == generation {
+            match buckets.add_at_once(generation, now) {
+                AtOnce::Clean => return,
+                AtOnce::MayBeBad => return self.judge(word, now),
+                AtOnce::Not => {}
+            }
+        }
+        self.record(generation, Mark::GOOD, None, Some(now));
+    }
+
+    /// A success was counted: of what failed before, it may be what makes enough calls.
+    #[inline(never)]
+    fn judge(&self, word: Word, now: u64) {
+        let tally = self.outcomes.tally(word.generation(), now);
+        if !tally.is_clean()
+            && let Some(cause) = self.exceeded(tally)
+        {
+            self.open(word, cause, None);
+        }
+    }
+
     /// Counts a call that was admitted in a generation. `now` is for whoever read the clock already.
     #[inline(never)]
     pub(super) fn record(
-        &self,
-        generation: u32,
-        mark: Mark,
-        at_least: Option<Duration>,
-        now: Option<u64>,
-    ) {
-        self.record_here(generation, mark, at_least, now);
-    }
-
-    /// The same, in the caller's code: for a window that a success always changes.
-    #[inline(always)]
-    pub(super) fn record_here(
         &self,
         generation: u32,
         mark: Mark,

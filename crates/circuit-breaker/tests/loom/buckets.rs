@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::circuit::buckets::Buckets;
+use crate::circuit::buckets::{AtOnce, Buckets};
 use crate::circuit::tally::{Mark, Tally};
 use crate::{at_once, explore};
 
@@ -96,4 +96,58 @@ fn a_success_looks_for_what_failed_in_its_own_generation() {
         let (buckets, _) = adds(&[], swapped, (0, 0, FAILED), (1, 0, FAILED));
         assert_eq!(buckets.add(1, 0, GOOD), Some(tally(2, 1)));
     });
+}
+
+#[test]
+fn what_is_added_at_once_while_others_add_is_neither_lost_nor_added_twice() {
+    explore(|swapped| {
+        let buckets = Arc::new(Buckets::new(200));
+        buckets.add(0, 0, GOOD);
+        let (one, other) = (Arc::clone(&buckets), Arc::clone(&buckets));
+        let (added, _) = at_once(
+            swapped,
+            move || one.add_at_once(0, 0) != AtOnce::Not,
+            move || other.add(0, 0, FAILED),
+        );
+        let total = 2 + u64::from(added);
+        assert_eq!(buckets.tally(0, 0), tally(total, 1));
+        assert_eq!(buckets.add_at_once(0, 0), AtOnce::MayBeBad);
+    });
+}
+
+#[test]
+fn two_that_are_added_at_once_are_both_there_or_one_is_told() {
+    explore(|swapped| {
+        let buckets = Arc::new(Buckets::new(200));
+        buckets.add(0, 0, GOOD);
+        let (one, other) = (Arc::clone(&buckets), Arc::clone(&buckets));
+        let (one, other) = at_once(
+            swapped,
+            move || one.add_at_once(0, 0),
+            move || other.add_at_once(0, 0),
+        );
+        let added = [one, other]
+            .iter()
+            .filter(|one| **one == AtOnce::Clean)
+            .count() as u64;
+        assert!(added > 0);
+        assert_eq!(buckets.tally(0, 0), tally(1 + added, 0));
+    });
+}
+
+#[test]
+fn what_is_added_at_once_and_late_leaves_nothing_in_the_bucket_of_now() {
+    for (generation, now) in [(0, 200), (1, 0)] {
+        explore(move |swapped| {
+            let buckets = Arc::new(Buckets::new(200));
+            buckets.add(0, 0, GOOD);
+            let (late, begins) = (Arc::clone(&buckets), Arc::clone(&buckets));
+            at_once(
+                swapped,
+                move || late.add_at_once(0, 0),
+                move || begins.add(generation, now, GOOD),
+            );
+            assert_eq!(buckets.tally(generation, now), tally(1, 0));
+        });
+    }
 }

@@ -15,8 +15,9 @@ use crate::watch::Running;
 
 /// A body within whose polls the request is the current one, and with whose end it ends.
 ///
-/// It ends with its last frame; or with the frame after which the body says that it is over, or after which as many
-/// bytes have come as the head announced, for servers do not ask again then; or at once where no body follows: the
+/// It ends with its last frame; or with the frame after which the body says that it is over, or (but for gRPC, whose
+/// status comes later) after which as many bytes have come as the head announced, for servers of HTTP/1.1 do not ask
+/// again then; or at once where no body follows: the
 /// answer to `HEAD`, 1xx, 204, 304, and bodies that are empty. Dropped before, the request was given up.
 #[pin_project]
 pub struct TraceBody<B, O: Observer = (), C: Clock = SystemClock> {
@@ -133,11 +134,11 @@ where
                 } else {
                     let came = frame.data_ref().map_or(0, |data| data.remaining() as u64);
                     *this.left = this.left.map(|left| left.saturating_sub(came));
-                    // Servers do not ask again once one of these is so.
-                    if this.body.is_end_stream()
-                        || this.body.size_hint().exact() == Some(0)
-                        || *this.left == Some(0)
-                    {
+                    // Servers of HTTP/1.1 do not ask again once one of the last two is so. Of gRPC what counts comes
+                    // after it.
+                    let filled =
+                        || this.body.size_hint().exact() == Some(0) || *this.left == Some(0);
+                    if this.body.is_end_stream() || (!this.running.speaks_grpc() && filled()) {
                         this.running.complete();
                     }
                 }

@@ -35,10 +35,23 @@ pub(crate) struct Watch<O, C> {
     pub(crate) own: TraceContext,
     pub(crate) answered: Option<(StatusCode, Duration)>,
     pub(crate) grpc_status: Option<GrpcStatus>,
+    /// It was asked in gRPC, and as far as is known it is answered so.
+    pub(crate) speaks_grpc: bool,
+    /// A poll panicked, also if somebody caught that.
+    pub(crate) panicked: bool,
     /// Where its stages are timed.
     pub(crate) timings: Option<Timings>,
     /// Whether its caller is told of them.
     pub(crate) tells: bool,
+}
+
+/// Notes a panic on its way through.
+struct NotePanic<'a>(&'a mut bool);
+
+impl Drop for NotePanic<'_> {
+    fn drop(&mut self) {
+        *self.0 |= std::thread::panicking();
+    }
 }
 
 // === impl Running ===
@@ -64,7 +77,11 @@ impl<O: Observer, C: Clock> Running<O, C> {
     #[inline]
     pub(crate) fn scope<R>(&mut self, run: impl FnOnce() -> R) -> R {
         let _lent = RequestContext::lend(&mut self.context);
-        let _entered = self.watch.as_ref().map(|watch| watch.span.enter());
+        let Some(watch) = self.watch.as_deref_mut() else {
+            return run();
+        };
+        let _entered = watch.span.enter();
+        let _noting = NotePanic(&mut watch.panicked);
         run()
     }
 
@@ -74,6 +91,11 @@ impl<O: Observer, C: Clock> Running<O, C> {
             context: self.context.take(),
             watch: self.watch.take(),
         }
+    }
+
+    /// Whether it speaks gRPC, whose end is not known before its trailers.
+    pub(crate) fn speaks_grpc(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.speaks_grpc)
     }
 
     /// Whether somebody is told when it ends.
@@ -93,8 +115,11 @@ impl<O: Observer, C: Clock> Running<O, C> {
         };
         let after = watch.took();
         watch.answered = Some((status, after));
-        if watch.began.protocol.is_grpc() {
+        if watch.speaks_grpc {
             watch.grpc_status = GrpcStatus::of(headers);
+            // A caller can say that it speaks gRPC where nobody does.
+            let answered = Protocol::of(headers).is_grpc();
+            watch.speaks_grpc = answered || watch.grpc_status.is_some();
         }
         if watch.tells
             && let Some(context) = &self.context
@@ -106,7 +131,7 @@ impl<O: Observer, C: Clock> Running<O, C> {
     /// The trailers of the answer are there.
     pub(crate) fn trailers(&mut self, trailers: &HeaderMap) {
         if let Some(watch) = &mut self.watch
-            && watch.began.protocol.is_grpc()
+            && watch.speaks_grpc
             && let Some(status) = GrpcStatus::of(trailers)
         {
             watch.grpc_status = Some(status);
@@ -143,7 +168,8 @@ impl<O: Observer, C: Clock> Drop for Running<O, C> {
     #[inline]
     fn drop(&mut self) {
         if self.watch.is_some() {
-            let end = if std::thread::panicking() {
+            let panicked = self.watch.as_ref().is_some_and(|watch| watch.panicked);
+            let end = if panicked || std::thread::panicking() {
                 Ending::Panicked
             } else {
                 Ending::Cancelled
@@ -204,8 +230,10 @@ impl<O: Observer, C: Clock> Watch<O, C> {
     }
 
     fn status_of_grpc(&self, end: Ending) -> Option<GrpcStatus> {
+        if !self.speaks_grpc {
+            return None;
+        }
         let none = match (self.began.protocol, end) {
-            (Protocol::Http, _) => return None,
             (_, Ending::Cancelled(_)) => Some(GrpcStatus::CANCELLED),
             // Its trailers are in the body, which nobody reads here.
             (Protocol::GrpcWeb | Protocol::GrpcWebText, Ending::Complete) => None,

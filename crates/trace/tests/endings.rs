@@ -331,6 +331,24 @@ fn a_handler_that_panics_ends_its_request_once() {
 }
 
 #[test]
+fn a_panic_that_somebody_catches_is_one_all_the_same() {
+    let recorder = Recorder::default();
+    let layer = TraceContextLayer::server().observed_by(recorder.clone());
+    let mut service = layer.layer(tower::service_fn(|_: Request<Body>| async {
+        if true {
+            panic!("the handler");
+        }
+        Ok::<_, Infallible>(Response::new(Body::default()))
+    }));
+    let mut future = Box::pin(service.call(get()));
+    let polling = AssertUnwindSafe(|| poll(future.as_mut()).is_ready());
+    assert!(std::panic::catch_unwind(polling).is_err());
+    // Not while it unwinds.
+    drop(future);
+    assert_eq!(recorder.only().end, Ending::Panicked(Phase::Head));
+}
+
+#[test]
 fn a_body_that_panics_ends_its_request_once() {
     let server = Server::new();
     let mut answer = server.answer(get(), Response::new(script([Step::Panic])));
@@ -347,6 +365,8 @@ fn the_status_of_grpc_is_in_the_head_or_in_the_trailers_and_unknown_where_there_
     let answer = |head: &[(&'static str, &'static str)], steps: Vec<Step>| {
         let mut answer = Response::new(script(steps));
         answer.body_mut().tells_end = true;
+        let kind = http::HeaderValue::from_static("application/grpc");
+        answer.headers_mut().insert("content-type", kind);
         answer.headers_mut().extend(headers(head));
         answer
     };
@@ -369,6 +389,14 @@ fn the_status_of_grpc_is_in_the_head_or_in_the_trailers_and_unknown_where_there_
                     Step::Data("m"),
                     Step::Trailers(&[("grpc-status", "13")]),
                 ],
+            ),
+            13,
+        ),
+        (
+            "a length that is known before the trailers",
+            answer(
+                &[("content-length", "1")],
+                vec![Step::Data("m"), Step::Trailers(&[("grpc-status", "13")])],
             ),
             13,
         ),
@@ -397,6 +425,13 @@ fn the_status_of_grpc_is_in_the_head_or_in_the_trailers_and_unknown_where_there_
     let server = Server::new();
     server.answer(get(), answer(&[("grpc-status", "7")], vec![]));
     assert_eq!(server.recorder.only().grpc, None, "it speaks HTTP");
+    // Who says that it speaks gRPC to a service of HTTP is answered by HTTP.
+    let server = Server::new();
+    let mut missing = Response::builder().status(404).body(script([])).unwrap();
+    missing.body_mut().tells_end = true;
+    server.answer(grpc(), missing);
+    let over = server.recorder.only();
+    assert_eq!((over.grpc, over.status), (None, Some(404)));
 }
 
 #[test]

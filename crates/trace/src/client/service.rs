@@ -179,6 +179,8 @@ impl<O: Observer + Clone, C: Clock> Client<O, C> {
             own,
             answered: None,
             grpc_status: None,
+            speaks_grpc: protocol.is_grpc(),
+            panicked: false,
             timings: None,
             tells: false,
         })

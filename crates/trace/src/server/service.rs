@@ -169,6 +169,8 @@ impl<O: Observer + Clone, C: Clock> Server<O, C> {
             own: trace.own(),
             answered: None,
             grpc_status: None,
+            speaks_grpc: protocol.is_grpc(),
+            panicked: false,
             timings: None,
             tells: false,
         })

@@ -5,7 +5,7 @@ use std::fmt;
 use http::HeaderMap;
 use portcullis_core::{Carried, ConfigError, TraceContext, TraceEvent, TraceOutcome};
 
-use crate::codec::{Extracted, b3, baggage, names, strip, tracestate, w3c};
+use crate::codec::{Extracted, RemoteSpan, b3, baggage, names, strip, tracestate, w3c};
 use crate::trust::TrustLevel;
 
 /// A way to write a trace into headers.
@@ -210,6 +210,11 @@ impl Formats {
                 format: Some(format),
             };
             match (extracted, best.extracted) {
+                // Who denied it in a format that comes first, denied it.
+                (Extracted::Span(span), Extracted::Only(decision)) => {
+                    let extracted = Extracted::Span(RemoteSpan { decision, ..span });
+                    return Found { extracted, ..found };
+                }
                 (Extracted::Span(_), _) => return found,
                 (Extracted::Only(_), Extracted::Only(_)) | (Extracted::Absent, _) => {}
                 (Extracted::Only(_), _) | (Extracted::Invalid, Extracted::Absent) => best = found,

@@ -15,8 +15,8 @@ use crate::trust::TrustLevel;
 /// |---|---|
 /// | sent no trace, or is not heard | as [`roots`](Sampling::with_roots) says |
 /// | left it open (B3) | as `roots` says |
-/// | is heard and does not record | no |
-/// | is heard and records | yes, as far as the limit goes; once it is authenticated, if that is demanded |
+/// | is heard and does not record | no; if callers are to be authenticated first, only a [trusted](crate::Trust) one is heard in this |
+/// | is heard and records | yes, as far as the limit goes, and as `roots` says beyond; if that is demanded, once it is authenticated |
 ///
 /// By default every new trace is sampled, and a caller is heard if it is [trusted](crate::Trust).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,12 @@ impl Sampling {
         self
     }
 
+    /// Which new traces are sampled, as it was set.
+    #[must_use]
+    pub const fn roots(&self) -> Roots {
+        self.roots
+    }
+
     /// Whose flag is heard.
     #[must_use]
     pub const fn with_heard(mut self, heard: Heard) -> Self {
@@ -98,15 +104,16 @@ impl Sampling {
         self
     }
 
-    /// A caller gets what it asks for only once an inner layer has authenticated it. Until then the trace is not
-    /// sampled.
+    /// A caller gets what it asks for only once an inner layer has authenticated it. Until then the trace is sampled
+    /// as [`roots`](Self::with_roots) says.
     #[must_use]
     pub const fn after_authentication(mut self) -> Self {
         self.after_authentication = true;
         self
     }
 
-    /// Of those that callers ask for, at most so many in a second are sampled.
+    /// Of those that callers ask for, at most so many in a second are sampled because of that; of the others as many as
+    /// [`roots`](Self::with_roots) says.
     #[must_use]
     pub const fn at_most_per_second(mut self, most: u32) -> Self {
         self.most_per_second = Some(most);
@@ -149,17 +156,21 @@ impl Sampler {
             Heard::Everybody => true,
             Heard::Nobody => false,
         };
+        let roots = self.rules.roots.decide(trace);
+        let late = self.rules.after_authentication;
         let wish = match asked.filter(|_| heard) {
-            None | Some(Decision::Deferred) => return self.rules.roots.decide(trace),
+            None | Some(Decision::Deferred) => return roots,
+            // Nobody hides before it is known who asks for that.
+            Some(Decision::Unsampled) if late && level == TrustLevel::Public => return roots,
             Some(Decision::Unsampled) => return Sampled::No,
             Some(Decision::Sampled) => Sampled::Yes,
             Some(Decision::Debug) => Sampled::Debug,
         };
-        if self.rules.after_authentication {
-            return Sampled::OnceKnown;
-        }
+        // Who asks is never worse off than who does not.
         match &self.limit {
-            Some(limit) if !limit.take(now) => Sampled::No,
+            _ if late && roots == Sampled::Yes => roots,
+            _ if late => Sampled::OnceKnown,
+            Some(limit) if !limit.take(now) => roots,
             _ => wish,
         }
     }

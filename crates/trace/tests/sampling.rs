@@ -100,7 +100,14 @@ async fn a_trusted_caller_decides_and_anybody_does_not() {
 #[tokio::test]
 async fn what_callers_ask_for_is_limited_per_second_and_what_they_do_not_is_not() {
     let sampling = Sampling::new().at_most_per_second(2);
-    let mut server = Server::new(Trust::internal(), sampling);
+    let mut always = Server::new(Trust::internal(), sampling);
+    for _ in 0..9 {
+        assert!(
+            always.samples("01").await,
+            "who asks is not worse off than who does not"
+        );
+    }
+    let mut server = Server::new(Trust::internal(), sampling.with_roots(Roots::Never));
     for second in 0..2 {
         for (index, sampled) in [true, true, false, false].into_iter().enumerate() {
             assert_eq!(
@@ -110,17 +117,18 @@ async fn what_callers_ask_for_is_limited_per_second_and_what_they_do_not_is_not(
             );
         }
         assert!(!server.samples("00").await);
-        assert!(
-            server.ask(&[]).await.own().flags.is_sampled(),
-            "a root of our own"
-        );
+        let root = server.ask(&[]).await.own();
+        assert!(!root.flags.is_sampled(), "a root of our own");
         server.clock.advance_sync(Duration::from_secs(1));
     }
 }
 
 #[tokio::test]
 async fn a_caller_who_is_to_be_known_first_is_sampled_once_it_is() {
-    let sampling = Sampling::new().after_authentication().at_most_per_second(1);
+    let sampling = Sampling::new()
+        .with_roots(Roots::Never)
+        .after_authentication()
+        .at_most_per_second(1);
     let mut server = Server::new(Trust::internal(), sampling);
     let (first, second) = (
         server.ask(&[("traceparent", &caller("01"))]).await,
@@ -137,8 +145,26 @@ async fn a_caller_who_is_to_be_known_first_is_sampled_once_it_is() {
 }
 
 #[tokio::test]
+async fn nobody_hides_from_roots_before_it_is_known_who_that_is() {
+    let everybody = Sampling::new()
+        .with_heard(Heard::Everybody)
+        .after_authentication();
+    for (trust, flags, sampled) in [
+        (Trust::public(), "00", true),
+        (Trust::public(), "01", true),
+        (Trust::internal(), "00", false),
+    ] {
+        let mut server = Server::new(trust.clone(), everybody);
+        assert_eq!(server.samples(flags).await, sampled, "{trust:?} {flags}");
+    }
+}
+
+#[tokio::test]
 async fn callers_whom_nobody_knows_do_not_use_the_limit_up() {
-    let sampling = Sampling::new().after_authentication().at_most_per_second(1);
+    let sampling = Sampling::new()
+        .with_roots(Roots::Never)
+        .after_authentication()
+        .at_most_per_second(1);
     let mut server = Server::new(Trust::internal(), sampling);
     for _ in 0..100 {
         assert!(!server.samples("01").await);
@@ -152,7 +178,9 @@ async fn callers_whom_nobody_knows_do_not_use_the_limit_up() {
 async fn a_call_after_authentication_carries_the_flag_that_was_granted() {
     let seen = Seen::default();
     let mut client = TraceContextLayer::client().layer(seen.clone());
-    let sampling = Sampling::new().after_authentication();
+    let sampling = Sampling::new()
+        .with_roots(Roots::Never)
+        .after_authentication();
     let mut server = Server::new(Trust::internal(), sampling);
     let saw = server.ask(&[("traceparent", &caller("01"))]).await;
     let context = saw.context.unwrap();
@@ -195,6 +223,17 @@ async fn a_decision_without_a_span_is_heard_and_debug_is_handed_on() {
     assert!(
         !server.ask(&[("b3", "0")]).await.own().flags.is_sampled(),
         "denied"
+    );
+    let (good, denied) = (caller("01"), ("b3", "0"));
+    let b3_first = Formats::new([Format::B3Single, Format::W3c]);
+    let seen = Seen::default();
+    let layer = TraceContextLayer::server().with_formats(b3_first);
+    let both = request(&[denied, ("traceparent", &good)]);
+    layer.layer(seen.clone()).call(both).await.unwrap();
+    let own = seen.only().own();
+    assert_eq!(
+        (own.trace_id.to_string().as_str(), own.flags.is_sampled()),
+        (kit::T, false)
     );
     let debug = server.ask(&[("b3", "d")]).await.own();
     assert!(debug.flags.is_debug() && debug.flags.is_sampled());

@@ -93,6 +93,7 @@ async fn gateway(issuer: &FakeIssuer, upstream: SocketAddr) -> Running {
         [trace]
         trust = "internal"
         [trace.spans]
+        path = true
         [[issuer]]
         url = "{}"
         audiences = ["{}"]

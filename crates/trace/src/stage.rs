@@ -15,17 +15,22 @@ use tower_service::Service;
 /// A stage lasts from the call to the head of the answer. Its own time is what the stages in it did not take. Where a
 /// request is [not timed](crate::Timings), it costs a look at a thread-local number.
 ///
+/// # Limitations
+/// What a layer waits for before it is called, in `poll_ready` (a limit of concurrency, a buffer that is full), is no
+/// time of a request yet: no stage has it, and no span.
+///
 /// # Examples
 /// ```
 /// use portcullis_trace::{StageLayer, Timings, TraceContextLayer};
-/// use tower::{Layer, service_fn, limit::ConcurrencyLimitLayer};
+/// use tower::util::MapRequestLayer;
+/// use tower::{Layer, service_fn};
 /// # use std::convert::Infallible;
 /// # async fn handler(_: http::Request<String>) -> Result<http::Response<String>, Infallible> { unreachable!() }
 ///
 /// let stack = (
 ///     TraceContextLayer::server().with_timings(Timings::new()),
-///     StageLayer::new("limit"),
-///     ConcurrencyLimitLayer::new(64),
+///     StageLayer::new("rewrite"),
+///     MapRequestLayer::new(|request: http::Request<String>| request),
 ///     StageLayer::new("handler"),
 /// );
 /// let service = stack.layer(service_fn(handler));

@@ -10,7 +10,7 @@ use http::header::{ACCEPT, AUTHORIZATION, COOKIE, USER_AGENT};
 use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use portcullis_core::{Identity, IdentityParts, Provenance, RequestExt, Secret};
-use portcullis_trace::{ResendCount, Sampling, Spans, TraceContextLayer, Trust};
+use portcullis_trace::{ResendCount, Roots, Sampling, Spans, TraceContextLayer, Trust};
 use tower::{Layer, Service};
 
 mod kit;
@@ -146,7 +146,7 @@ fn headers_are_shown_by_name_and_credentials_never() {
     assert_eq!(span.field("user_agent.original"), Some("curl/8"));
     assert_eq!(
         span.field("http.request.headers"),
-        Some("accept: …; x-tenant: 7; x-tenant: 8")
+        Some("accept: \"…\"; x-tenant: \"7\"; x-tenant: \"8\"")
     );
     assert!(!format!("{span:?}").contains("token-of-alice"));
     let error = Spans::new()
@@ -168,6 +168,10 @@ fn a_value_cannot_write_lines_of_its_own() {
     let span = spans_of(layer, sent(), answering(200)).only();
     let agent = span.field("user_agent.original").unwrap();
     assert!(agent.chars().all(|char| !char.is_control()), "{agent:?}");
+    assert!(
+        agent.ends_with("\"c"),
+        "what is no control character is as it was: {agent:?}"
+    );
 }
 
 #[test]
@@ -285,7 +289,11 @@ fn a_request_that_is_not_sampled_can_do_without_a_span_and_keeps_its_ids() {
     // It may still be granted.
     let layer = TraceContextLayer::server()
         .with_spans(Spans::new().only_sampled())
-        .with_sampling(Sampling::new().after_authentication());
+        .with_sampling(
+            Sampling::new()
+                .with_roots(Roots::Never)
+                .after_authentication(),
+        );
     let handler = tower::service_fn(|request: Request<Body>| {
         let identity = Identity::new(IdentityParts::new("a"), Provenance::Fresh);
         request.request_context().unwrap().set_identity(identity);
@@ -308,4 +316,30 @@ fn spans_can_be_switched_off_and_ids_stay() {
         std::future::ready(Ok::<_, Infallible>(Response::new(Body::default())))
     });
     assert!(spans_of(layers, sent, handler).closed().is_empty());
+}
+
+#[test]
+fn what_a_caller_makes_up_is_cut_and_names_no_span() {
+    let long = format!("/{}", "x".repeat(5000));
+    for (path, name) in [
+        (&*long, "_OTHER"),
+        ("/a/b/c", "_OTHER"),
+        ("/a", "_OTHER"),
+        ("/a b/c", "_OTHER"),
+        ("/pkg.Svc/Method", "pkg.Svc/Method"),
+    ] {
+        let mut sent = request(&[("content-type", "application/grpc")]);
+        let uri = format!("http://a{}", path.replace(' ', "%20"));
+        *sent.uri_mut() = uri.parse().unwrap();
+        let span = spans_of(TraceContextLayer::server(), sent, answering(200)).only();
+        assert_eq!(span.field("otel.name"), Some(name));
+        assert!(span.field("url.path").unwrap().len() <= 1024);
+    }
+}
+
+#[test]
+fn a_path_can_be_left_out() {
+    let layer = TraceContextLayer::server().with_spans(Spans::new().without_path());
+    let span = spans_of(layer, request(&[]), answering(200)).only();
+    assert_eq!(span.field("url.path"), None);
 }

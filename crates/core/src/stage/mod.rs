@@ -14,6 +14,9 @@ pub use timer::{StageTimer, Timed};
 /// Stages lie in each other: of each it is known how much of its time was its own, and how much of that it worked or
 /// waited. Made by [`RequestContext::time_stages`](crate::RequestContext::time_stages); where nobody made it, a stage
 /// costs a look at a thread-local number.
+///
+/// Of stages side by side (two calls at once) each has all of its time, so that together they may have more than the
+/// stage around them, which is left with none of its own then.
 pub struct Stages {
     now: Now,
     used: AtomicU8,
@@ -70,7 +73,7 @@ impl Stages {
     /// The times of its stages so far, in the order in which they were entered first; of those that are not over yet,
     /// what they worked.
     pub fn iter(&self) -> impl Iterator<Item = StageTimes> {
-        self.places.iter().map_while(Place::times)
+        self.places.iter().filter_map(Place::times)
     }
 
     /// The stage that took most of the time for itself: of those where that is more than nothing.

@@ -48,7 +48,7 @@ pub enum Trusted {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TraceSpans {
-    /// `headers`, `query_values`, `only_sampled`.
+    /// `headers`, `path`, `query_values`, `only_sampled`.
     pub shown: Spans,
     /// `pseudonym_key`: by which users get other names; they have none without it.
     pub pseudonym_key: Option<SecretSource>,
@@ -263,6 +263,9 @@ impl TraceSpans {
         let query = section.texts("query_values").unwrap_or_default();
         let mut shown = shown.unwrap_or_default();
         shown = shown.with_query_values(query.iter().map(String::as_str));
+        if section.flag("path") != Some(true) {
+            shown = shown.without_path();
+        }
         if section.flag("only_sampled") == Some(true) {
             shown = shown.only_sampled();
         }
@@ -350,6 +353,7 @@ mod tests {
             [spans]
             headers = ["user-agent"]
             query_values = ["page"]
+            path = true
             only_sampled = true
             pseudonym_key = { env = "TRACE_KEY" }
 

@@ -47,14 +47,18 @@ impl Shown {
     }
 }
 
-/// What is shown of one value: visible, and not more than fits.
+/// What is shown of one value: not more than fits, and no control characters.
 pub(super) fn value(value: &http::HeaderValue) -> String {
-    let bytes = value.as_bytes();
-    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]);
     if value.is_sensitive() {
         return "…".to_owned();
     }
-    shown.escape_debug().to_string()
+    let bytes = value.as_bytes();
+    let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST)]);
+    let escaped = shown.chars().map(|char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    });
+    escaped.collect()
 }
 
 // === impl Listed ===
@@ -68,7 +72,8 @@ impl fmt::Display for Listed<'_> {
                 if !std::mem::take(&mut first) {
                     f.write_str("; ")?;
                 }
-                write!(f, "{name}: {}", value(one))?;
+                // Quoted, lest a value look like another field.
+                write!(f, "{name}: {:?}", value(one))?;
             }
         }
         Ok(())

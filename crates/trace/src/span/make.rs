@@ -75,6 +75,11 @@ struct Shown<'a, B> {
     request: &'a Request<B>,
 }
 
+/// What is longer is no method that anybody registered.
+const LONGEST_METHOD: usize = 256;
+/// The most that is shown of a path, in bytes.
+const LONGEST_PATH: usize = 1024;
+
 // === impl Shown ===
 
 impl<'a, B> Shown<'a, B> {
@@ -82,10 +87,30 @@ impl<'a, B> Shown<'a, B> {
         self.began.method
     }
 
-    /// The full name of a method of gRPC: its path without the first slash.
+    /// The full name of a method of gRPC: its path without the first slash, if it has the shape of one.
     fn rpc_method(&self) -> &'a str {
         let path = self.uri().path();
-        path.strip_prefix('/').unwrap_or(path)
+        let name = path.strip_prefix('/').unwrap_or(path);
+        let is_name = |part: &str| {
+            let good =
+                |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+            !part.is_empty() && part.bytes().all(good)
+        };
+        match name.split_once('/') {
+            Some((service, method))
+                if name.len() <= LONGEST_METHOD && is_name(service) && is_name(method) =>
+            {
+                name
+            }
+            _ => "_OTHER",
+        }
+    }
+
+    /// The path, as far as it fits.
+    fn path(&self) -> Option<&'a str> {
+        let path = self.uri().path();
+        let cut = path.get(..LONGEST_PATH).unwrap_or(path);
+        (!self.spans.hides_path).then_some(cut)
     }
 
     /// Said only where it is not so.

@@ -18,7 +18,8 @@ pub(crate) use record::ended;
 use headers::Shown;
 use pseudonym::Pseudonyms;
 
-/// What the spans of a layer show. By default no header, no value of a query, and no user.
+/// What the spans of a layer show. By default no header, no value of a query, and no user; the path, but for what is
+/// beyond 1 KiB.
 ///
 /// Spans have the target `portcullis::trace` and the level `INFO`, end with the body of the answer, and are as long as
 /// the duration that an [`Observer`](portcullis_core::Observer) is told.
@@ -27,6 +28,7 @@ pub struct Spans {
     headers: Shown,
     query: Arc<[Box<str>]>,
     pseudonyms: Option<Pseudonyms>,
+    hides_path: bool,
     made: Made,
 }
 
@@ -72,6 +74,13 @@ impl Spans {
     #[must_use]
     pub fn with_pseudonyms(mut self, key: Secret) -> Self {
         self.pseudonyms = Some(Pseudonyms::new(key));
+        self
+    }
+
+    /// Shows no path: where something secret may be in one, such as a link to reset a password. The route is shown.
+    #[must_use]
+    pub const fn without_path(mut self) -> Self {
+        self.hides_path = true;
         self
     }
 

@@ -23,8 +23,13 @@ impl fmt::Display for Redacted<'_> {
                 f.write_str("&")?;
             }
             match pair.split_once('=') {
+                // Without a name or without a value it may be all value: base64 ends in `=`.
+                Some((name, value))
+                    if !self.shows(name) && (is_padding(value) || name.len() > LONGEST_NAME) =>
+                {
+                    f.write_str("REDACTED")?;
+                }
                 Some((name, _)) if !self.shows(name) => write!(f, "{name}=REDACTED")?,
-                // Without a name it is all value.
                 None if !pair.is_empty() && !self.shows(pair) => f.write_str("REDACTED")?,
                 _ => f.write_str(pair)?,
             }
@@ -32,6 +37,13 @@ impl fmt::Display for Redacted<'_> {
         Ok(())
     }
 }
+
+fn is_padding(value: &str) -> bool {
+    value.bytes().all(|byte| byte == b'=')
+}
+
+/// What is longer is no name that a person gave.
+const LONGEST_NAME: usize = 64;
 
 impl Redacted<'_> {
     fn shows(&self, name: &str) -> bool {
@@ -58,6 +70,9 @@ mod tests {
             ("page=2&token=secret", "page=2&token=REDACTED"),
             ("token=a=b", "token=REDACTED"),
             ("secret", "REDACTED"),
+            ("c2VjcmV0LXRva2Vu=", "REDACTED"),
+            ("c2VjcmV0LXRva2Vu==", "REDACTED"),
+            ("empty=&page=", "REDACTED&page="),
             ("page", "page"),
             ("", ""),
             ("a=1&&page=3", "a=REDACTED&&page=3"),
@@ -66,6 +81,12 @@ mod tests {
         ] {
             assert_eq!(redacted(query, &["page"]), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn a_name_that_nobody_gave_is_not_shown() {
+        let query = format!("{}=1", "x".repeat(65));
+        assert_eq!(redacted(&query, &[]), "REDACTED");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Instant;
 use axum::body::Body;
 use futures_util::future::Either;
 use http::header::SET_COOKIE;
-use http::{Method, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use portcullis_core::{ConfigError, RequestContext};
 use portcullis_trace::TraceServer;
 use tower::util::{self, BoxCloneSyncService, MapResponse, Oneshot};
@@ -38,8 +38,8 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 ///
 /// | | does |
 /// |---|---|
-/// | trace, if configured | makes the request part of one |
 /// | log | one [line](Access) when the answer is there, or when nobody waits for it any more |
+/// | trace, if configured | makes the request part of one, and keeps from others what upstreams say of their time |
 /// | request id | takes the one of a trusted peer or makes one, for the upstream and for every response |
 /// | [`Screen`] | refuses what comes round again, wrong hosts and headers; cleans the others |
 /// | [`CrossOrigin`], if configured | answers preflights, writes what browsers want to read, on refusals too |
@@ -51,6 +51,7 @@ pub(crate) type RouteService = BoxCloneSyncService<Request<Body>, Response<Body>
 pub(crate) struct Front {
     rules: Arc<Rules>,
     tally: Arc<Tally>,
+    layers: Option<Layers>,
     stack: util::Either<TraceServer<Stack, Arc<Metrics>>, Stack>,
 }
 
@@ -78,6 +79,8 @@ pub(crate) struct Entry {
     pub(crate) pattern: Arc<str>,
     pub(crate) service: RouteService,
 }
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The route of a request, or why there is none.
 ///
@@ -165,6 +168,7 @@ impl Front {
         Ok(Self {
             rules,
             tally,
+            layers: trace.cloned(),
             stack,
         })
     }
@@ -204,7 +208,10 @@ impl Service<Request<Body>> for Front {
         let context = RequestContext::ensure(request.extensions_mut(), || arrived).clone();
         let method = request.method().clone();
         let mut counting = self.tally.begin(&context, &method);
-        let trusted = self.rules.peers.has(screen::peer(&request));
+        let peer = screen::peer(&request);
+        let trusted = self.rules.peers.has(peer);
+        let layers = self.layers.as_ref();
+        let hides_timing = layers.is_some_and(|layers| layers.hides_timing(peer));
         let id = request_id::settle(request.headers_mut(), trusted);
         let access = Access::new(context, method, id, arrived);
         let response = match &mut self.stack {
@@ -212,10 +219,13 @@ impl Service<Request<Body>> for Front {
             util::Either::Right(stack) => Either::Right(stack.call(request)),
         };
         Box::pin(async move {
-            let response = match response {
+            let mut response = match response {
                 Either::Left(traced) => traced.await?.map(Body::new),
                 Either::Right(response) => response.await?,
             };
+            if hides_timing {
+                response.headers_mut().remove(SERVER_TIMING);
+            }
             counting.answered(response.status());
             access.answered(response.status());
             Ok(response)

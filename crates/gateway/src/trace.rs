@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use http::Extensions;
+use ipnet::IpNet;
 use portcullis_core::ConfigError;
-use portcullis_trace::{Client, Server, Spans, Timings, TraceContextLayer, Trust};
+use portcullis_trace::{Client, Server, ServerTiming, Spans, Timings, TraceContextLayer, Trust};
 
 use crate::config::{self, MOST_PSEUDONYM_KEY, Trusted};
 use crate::metrics::Metrics;
@@ -17,6 +18,16 @@ use crate::revoking::without_line_end;
 pub(crate) struct Layers {
     pub(crate) server: TraceContextLayer<Server<Arc<Metrics>>>,
     pub(crate) client: TraceContextLayer<Client>,
+    /// Who reads what upstreams say of their time.
+    hearers: Hearers,
+}
+
+/// Who reads `Server-Timing`.
+#[derive(Clone, Debug)]
+enum Hearers {
+    Everybody,
+    Nobody,
+    Peers(Arc<[IpNet]>),
 }
 
 // === impl Layers ===
@@ -49,8 +60,32 @@ impl Layers {
         let client = TraceContextLayer::client()
             .with_formats(config.formats)
             .with_egress(config.egress.clone())
+            .with_roots(config.sampling.roots())
             .with_spans(spans);
-        Ok(Self { server, client })
+        let hearers = match (
+            &config.trust,
+            config.timings.map(|timings| timings.server_timing),
+        ) {
+            (_, Some(ServerTiming::Everybody)) | (Trusted::Internal, _) => Hearers::Everybody,
+            (Trusted::Public, _) => Hearers::Nobody,
+            (Trusted::Peers(networks), _) => Hearers::Peers(networks.iter().copied().collect()),
+        };
+        Ok(Self {
+            server,
+            client,
+            hearers,
+        })
+    }
+
+    /// Whether `Server-Timing` of an upstream is kept from whoever is connected from there: it takes the gateway for one
+    /// of its own, and tells it how it is built.
+    pub(crate) fn hides_timing(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        match &self.hearers {
+            Hearers::Everybody => false,
+            Hearers::Nobody => true,
+            Hearers::Peers(networks) => !networks.iter().any(|network| network.contains(&peer)),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use portcullis::auth::jwks::Jwks;
 use portcullis::auth::{AuthLayer, Issuer, JwtVerifier, RequireLayer, client};
 use portcullis::axum::{Caller, RouteLayer};
-use portcullis::trace::{StageLayer, Timings, TraceContextLayer};
+use portcullis::trace::{StageLayer, Timings, TraceContextLayer, Trust};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_http::cors::{Any, CorsLayer};
@@ -56,7 +56,10 @@ fn app(auth: AuthLayer<JwtVerifier>) -> Result<Router, Box<dyn Error>> {
         .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER]);
     // The trace is outside of everything, so that refusals are part of it. Whoever takes too long is named in the log.
     let timings = Timings::new().with_slow_above(Duration::from_secs(1));
-    let trace = TraceContextLayer::server().with_timings(timings);
+    let trace = TraceContextLayer::server()
+        // Anybody calls: a trace of theirs is linked to, and nobody is told how long what took.
+        .with_trust(Trust::public())
+        .with_timings(timings);
     // How long authentication took, and how long the handler.
     let auth = (StageLayer::new("auth"), auth);
     // One call of `layer`: each further one would box every request once more.

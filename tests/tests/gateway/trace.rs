@@ -243,6 +243,37 @@ async fn nobody_but_trusted_callers_is_told_whose_time_it_was() {
 }
 
 #[tokio::test]
+async fn what_an_upstream_says_of_its_time_is_kept_from_whoever_is_not_trusted() {
+    for (section, told) in [
+        ("[trace]", false),
+        (
+            "[trace]\ntrust = \"peers\"\npeers = [\"10.0.0.0/8\"]",
+            false,
+        ),
+        ("[trace]\ntrust = \"peers\"\npeers = [\"127.0.0.1\"]", true),
+        ("[trace]\ntrust = \"internal\"", true),
+        (
+            "[trace]\n[trace.timings]\nserver_timing = \"everybody\"",
+            true,
+        ),
+        ("", true),
+    ] {
+        let telling = Upstream::answering(|_| {
+            let answer = Response::builder().header("server-timing", "db;dur=7");
+            answer.body(Body::from("x")).expect("an answer")
+        });
+        let stand = Stand::between(issuer().await, telling.await, section).await;
+        let answer = get(&stand, "/open/x").await;
+        let told_now = answer
+            .headers
+            .get_all("server-timing")
+            .iter()
+            .any(|value| value == "db;dur=7");
+        assert_eq!(told_now, told, "{section}");
+    }
+}
+
+#[tokio::test]
 async fn the_keys_that_a_request_needs_are_fetched_in_its_trace() {
     let stand = Stand::with("[trace]\ntrust = \"internal\"").await;
     // A key that nobody here has seen: it is fetched for this request.

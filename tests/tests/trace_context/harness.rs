@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use portcullis_gateway::{Config, Gateway, Running};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -31,6 +32,7 @@ pub(crate) struct Harness {
     pub(crate) service: SocketAddr,
     place: SocketAddr,
     arrived: UnboundedReceiver<Arrived>,
+    _gateway: Option<Running>,
 }
 
 /// A request that arrived, as it was on the wire.
@@ -58,6 +60,10 @@ impl Harness {
         let service = listener.local_addr().unwrap();
         let app = router(Limits::default());
         tokio::spawn(async move { axum::serve(listener, app).await });
+        let gateway = match crate::BY_GATEWAY {
+            true => Some(gateway(service).await),
+            false => None,
+        };
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let place = listener.local_addr().unwrap();
@@ -68,9 +74,10 @@ impl Harness {
             }
         });
         Self {
-            service,
+            service: gateway.as_ref().map_or(service, Running::address),
             place,
             arrived,
+            _gateway: gateway,
         }
     }
 
@@ -109,6 +116,15 @@ impl Harness {
     pub(crate) fn arrived(&mut self) -> Vec<Arrived> {
         std::iter::from_fn(|| self.arrived.try_recv().ok()).collect()
     }
+}
+
+async fn gateway(service: SocketAddr) -> Running {
+    let config = format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[trace]\ntrust = \"internal\"\n\
+         [[route]]\npath = \"/\"\nauth = \"none\"\nupstream = [\"http://{service}\"]\n"
+    );
+    let config = Config::parse(&config).unwrap();
+    Gateway::start(config).await.unwrap()
 }
 
 /// Header lines, with each value as it is.

@@ -9,3 +9,6 @@ mod calls;
 mod harness;
 mod traceparent;
 mod tracestate;
+
+/// Whether the gateway stands before the service: in `trace_context_by_gateway` it does.
+const BY_GATEWAY: bool = false;

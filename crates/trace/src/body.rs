@@ -39,15 +39,6 @@ pub(crate) enum Asked {
 // === impl TraceBody ===
 
 impl<B, O: Observer, C: Clock> TraceBody<B, O, C> {
-    /// A body that belongs to no trace: for whoever has the layer on some ways only.
-    pub const fn untraced(body: B) -> Self {
-        Self {
-            body,
-            running: Running::NOTHING,
-            left: None,
-        }
-    }
-
     /// The body inside.
     pub const fn get_ref(&self) -> &B {
         &self.body
@@ -158,7 +149,11 @@ where
 
 impl<B: Default, O: Observer, C: Clock> Default for TraceBody<B, O, C> {
     fn default() -> Self {
-        Self::untraced(B::default())
+        Self {
+            body: B::default(),
+            running: Running::NOTHING,
+            left: None,
+        }
     }
 }
 

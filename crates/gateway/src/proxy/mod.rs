@@ -6,6 +6,7 @@
 //! and an answer of its own (413) to a body that turns out too large on the way.
 
 mod answers;
+mod arriving;
 mod circuits;
 mod clients;
 mod connect;
@@ -35,18 +36,18 @@ use futures_util::TryFutureExt as _;
 use futures_util::future::Either;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
 use hyper_util::client::legacy as client;
 use portcullis_circuit_breaker::Permit;
 use portcullis_circuit_breaker::http::WatchedBody;
 use portcullis_core::{
     Clock, ConfigError, HttpOutcomes, Identity, Protocol, RequestContext, ResponseBody, SystemClock,
 };
-use portcullis_trace::{Client as TraceClient, TraceBody, TraceContextLayer};
+use portcullis_trace::{Client as TraceClient, TraceContextLayer};
 use tokio::time::Instant;
 use tower::{Layer as _, Service};
 
 use self::answers::NoAnswer;
+use self::arriving::Arriving;
 pub(crate) use self::circuits::{Circuits, UpstreamHealth};
 pub(crate) use self::clients::Clients;
 use self::clients::Pool;
@@ -89,7 +90,7 @@ struct Shared {
     max_body: Option<u64>,
 }
 
-type Answer = Response<ResponseBody<Download<WatchedBody<TraceBody<Incoming>, HttpOutcomes>>>>;
+type Answer = Response<ResponseBody<Download<WatchedBody<Arriving, HttpOutcomes>>>>;
 
 // === impl Proxy ===
 
@@ -237,13 +238,16 @@ impl Shared {
         &self,
         pool: &'a Pool,
         request: Request<Upload>,
-    ) -> impl Future<Output = Result<Response<TraceBody<Incoming>>, client::Error>> + use<'a> {
+    ) -> impl Future<Output = Result<Response<Arriving>, client::Error>> + use<'a> {
         match &self.trace {
-            Some(layer) => Either::Left(layer.layer(pool).call(request)),
-            None => Either::Right(
-                pool.request(request)
-                    .map_ok(|response| response.map(TraceBody::untraced)),
-            ),
+            Some(layer) => {
+                let traced = layer.layer(pool).call(request);
+                Either::Left(traced.map_ok(|response| response.map(Arriving::from)))
+            }
+            None => {
+                let plain = pool.request(request);
+                Either::Right(plain.map_ok(|response| response.map(Arriving::from)))
+            }
         }
     }
 

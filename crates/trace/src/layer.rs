@@ -6,11 +6,12 @@ use std::time::Instant;
 use portcullis_core::{Clock, Observer, SystemClock};
 use tower_layer::Layer;
 
-use crate::client::{Client, TraceClient};
+use crate::client::Client;
 use crate::egress::Egress;
 use crate::propagation::Formats;
 use crate::sampling::{Roots, Sampling};
-use crate::server::{Server, Timed, TraceServer};
+use crate::server::{Server, Timed};
+use crate::service::TraceService;
 use crate::span::Spans;
 use crate::timings::Timings;
 use crate::trust::Trust;
@@ -115,14 +116,6 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Server<O, C>> {
     }
 }
 
-impl<S, O, C> Layer<S> for TraceContextLayer<Server<O, C>> {
-    type Service = TraceServer<S, O, C>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        TraceServer::new(inner, Arc::clone(&self.kind))
-    }
-}
-
 // === impl TraceContextLayer: client ===
 
 impl TraceContextLayer<Client> {
@@ -203,14 +196,6 @@ impl<O: Observer + Clone, C: Clock> TraceContextLayer<Client<O, C>> {
     }
 }
 
-impl<S, O, C> Layer<S> for TraceContextLayer<Client<O, C>> {
-    type Service = TraceClient<S, O, C>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        TraceClient::new(inner, Arc::clone(&self.kind))
-    }
-}
-
 // === impl TraceContextLayer ===
 
 impl<K> TraceContextLayer<K> {
@@ -225,5 +210,13 @@ impl<K> TraceContextLayer<K> {
         K: Clone,
     {
         TraceContextLayer::of(change(Arc::unwrap_or_clone(self.kind)))
+    }
+}
+
+impl<S, K> Layer<S> for TraceContextLayer<K> {
+    type Service = TraceService<S, K>;
+
+    fn layer(&self, inner: S) -> TraceService<S, K> {
+        TraceService::new(inner, Arc::clone(&self.kind))
     }
 }

@@ -25,20 +25,20 @@ pub(crate) struct Running<O: Observer, C: Clock> {
 
 /// What somebody is told of.
 pub(crate) struct Watch<O, C> {
-    pub(crate) observer: O,
-    pub(crate) clock: C,
-    pub(crate) spans: Arc<Spans>,
+    observer: O,
+    clock: C,
+    spans: Arc<Spans>,
     pub(crate) span: Span,
-    pub(crate) began: RequestBegan,
-    pub(crate) since: Instant,
+    began: RequestBegan,
+    since: Instant,
     /// With the flags as they were then.
-    pub(crate) own: TraceContext,
-    pub(crate) answered: Option<(StatusCode, Duration)>,
-    pub(crate) grpc_status: Option<GrpcStatus>,
+    own: TraceContext,
+    answered: Option<(StatusCode, Duration)>,
+    grpc_status: Option<GrpcStatus>,
     /// It was asked in gRPC, and as far as is known it is answered so.
-    pub(crate) speaks_grpc: bool,
+    speaks_grpc: bool,
     /// A poll panicked, also if somebody caught that.
-    pub(crate) panicked: bool,
+    panicked: bool,
     /// Where its stages are timed.
     pub(crate) timings: Option<Timings>,
     /// Whether its caller is told of them.
@@ -182,6 +182,32 @@ impl<O: Observer, C: Clock> Drop for Running<O, C> {
 // === impl Watch ===
 
 impl<O: Observer, C: Clock> Watch<O, C> {
+    /// What began at `since`. Nobody times its stages so far.
+    pub(crate) fn new(
+        (observer, clock): (O, C),
+        spans: Arc<Spans>,
+        span: Span,
+        began: RequestBegan,
+        since: Instant,
+        own: TraceContext,
+    ) -> Self {
+        Self {
+            observer,
+            clock,
+            spans,
+            span,
+            began,
+            since,
+            own,
+            answered: None,
+            grpc_status: None,
+            speaks_grpc: began.protocol.is_grpc(),
+            panicked: false,
+            timings: None,
+            tells: false,
+        }
+    }
+
     /// `took` is for whoever read the clock already.
     fn end(
         &self,

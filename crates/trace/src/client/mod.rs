@@ -1,12 +1,12 @@
 //! Requests that go out.
 
-mod service;
+mod begins;
 
 use std::sync::Arc;
 
 use portcullis_core::SystemClock;
 
-pub use service::{ResendCount, TraceClient};
+pub use begins::ResendCount;
 
 use crate::egress::Egress;
 use crate::propagation::Formats;

@@ -1,13 +1,11 @@
 //! Requests that come in.
 
-mod service;
+mod begins;
 
 use std::fmt;
 use std::sync::Arc;
 
 use portcullis_core::{Clock, Now, SystemClock};
-
-pub use service::TraceServer;
 
 use crate::propagation::Formats;
 use crate::sampling::Sampler;
